@@ -1,0 +1,11 @@
+//! The rules of Nidan, and nothing else.
+//!
+//! Everything here is a function of its arguments: time comes in as a [`time::Timestamp`], randomness as bytes, and what
+//! must be saved or sent goes out as a value. Whoever calls carries it out. So every rule can be tested by tables and by
+//! exhaustion, and none can be had in two versions.
+
+pub mod id;
+pub mod policy;
+pub mod secret;
+pub mod time;
+pub mod token;
