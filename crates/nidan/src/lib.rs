@@ -1,1 +1,7 @@
-//! x
+//! The server: everything that waits. Rules live in `nidan-core`.
+
+pub mod app;
+pub mod keys;
+
+#[cfg(test)]
+mod scratch;
