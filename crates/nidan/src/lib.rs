@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod keys;
+pub mod password_hash;
 
 #[cfg(test)]
 mod scratch;
