@@ -1,1 +1,8 @@
-//! x
+//! The server: everything that waits. Rules live in `nidan-core`.
+
+pub mod app;
+pub mod keys;
+pub mod password_hash;
+
+#[cfg(test)]
+mod scratch;
