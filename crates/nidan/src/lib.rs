@@ -1,1 +1,3 @@
-//! x
+//! The server: everything that waits.
+
+pub mod texts;
