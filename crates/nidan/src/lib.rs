@@ -3,6 +3,7 @@
 pub mod app;
 pub mod keys;
 pub mod password_hash;
+pub mod texts;
 
 #[cfg(test)]
 mod scratch;
