@@ -7,8 +7,11 @@
 pub mod email;
 pub mod id;
 pub mod language;
+pub mod message;
 pub mod password;
+pub mod phone;
 pub mod policy;
 pub mod secret;
+pub mod tag;
 pub mod time;
 pub mod token;
