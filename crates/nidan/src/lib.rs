@@ -1,1 +1,3 @@
-//! x
+//! The server: everything that waits. The rules are in `nidan_core`.
+
+pub mod store;
