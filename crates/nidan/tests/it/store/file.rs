@@ -9,6 +9,7 @@ use super::Directory;
 
 sql! {
     PUT = "INSERT INTO idempotency (key_hash, request_hash, reply, created_ms) VALUES ($1, $1, $2, $3)";
+    PUT_OR_ROLL_BACK = "INSERT OR ROLLBACK INTO idempotency (key_hash, request_hash, reply, created_ms) VALUES ($1, $1, NULL, 0)";
     COUNT = "SELECT COUNT(*) AS n FROM idempotency";
     LIMITED = "PRAGMA max_page_count = 60";
     UNLIMITED = "PRAGMA max_page_count = 1000000";
@@ -131,4 +132,26 @@ async fn a_full_disk_fails_the_whole_group_and_no_later_one() {
     db.transact((), |tx, ()| Box::pin(tx.rows(&UNLIMITED, &[]))).await.expect("no limit");
     big(db.clone(), 99).await.expect("it goes on");
     assert_eq!(count(&db).await, kept as i64 + 1);
+}
+
+/// A failure after which SQLite has rolled back more than the job that met it, as a failing disk can make it do.
+#[tokio::test]
+async fn a_transaction_that_sqlite_gave_up_is_answered_as_lost() {
+    let directory = Directory::new();
+    let db = opened(&directory).await;
+    put(&db, 0).await.expect("put");
+    let hold_the_writer = db.transact((), |_, ()| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        Box::pin(async { Ok(()) })
+    });
+    let give_up = db.transact((), |tx, ()| {
+        Box::pin(async move { tx.execute(&PUT_OR_ROLL_BACK, &[0_i64.to_be_bytes().into()]).await.map(drop) })
+    });
+    let (_, before, gave_up, after) = tokio::join!(hold_the_writer, put(&db, 1), give_up, put(&db, 2));
+    let lost = |outcome: &Result<(), StoreError>| {
+        outcome.as_ref().is_err_and(|e| e.to_string().contains("gave the transaction up"))
+    };
+    assert!(lost(&before) && lost(&gave_up), "{before:?} {gave_up:?}");
+    assert_eq!(after, Ok(()), "the next group is none of its business");
+    assert_eq!(count(&db).await, 2);
 }
