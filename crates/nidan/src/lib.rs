@@ -1,8 +1,10 @@
-//! The server: everything that waits. Rules live in `nidan-core`.
+//! The server: everything that waits. The rules are in `nidan_core`.
 
 pub mod app;
+pub mod config;
 pub mod keys;
 pub mod password_hash;
+pub mod store;
 
 #[cfg(test)]
 mod scratch;
