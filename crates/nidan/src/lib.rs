@@ -5,6 +5,7 @@ pub mod config;
 pub mod keys;
 pub mod password_hash;
 pub mod store;
+pub mod texts;
 
 #[cfg(test)]
 mod scratch;
