@@ -1,1 +1,4 @@
-//! x
+//! Nidan: a two-step verification server.
+
+pub mod send;
+pub mod web;
