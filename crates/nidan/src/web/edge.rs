@@ -7,7 +7,6 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -87,13 +86,13 @@ impl Edge {
         work.await.unwrap_or_else(|_| Problem::new(&problem::UNAVAILABLE).into_response())
     }
 
-    /// Waits until nothing is under way any more, at most for `patience`; gives whether that was reached.
-    pub async fn drained(&self, patience: Duration) -> bool {
-        tokio::time::timeout(patience, self.room.acquire_many(REQUESTS_MAX)).await.is_ok()
+    /// Ready when nothing is under way any more.
+    pub async fn drained(&self) {
+        let _ = self.room.acquire_many(REQUESTS_MAX).await;
     }
 
     fn finish(&self, response: Response, asked: &Asked) -> Response {
-        let mut response = match self.problem_in(&response) {
+        let mut response = match self.problem_in(&response, asked) {
             Some(problem) => self.show(&problem, &response, asked),
             None => response,
         };
@@ -101,9 +100,10 @@ impl Edge {
         response
     }
 
-    fn problem_in(&self, response: &Response) -> Option<Problem> {
+    fn problem_in(&self, response: &Response, asked: &Asked) -> Option<Problem> {
         if let Some(failure) = response.extensions().get::<Failure>() {
-            return Some(failure.report(&self.references.next()));
+            let request = format!("{} {}", asked.method, asked.uri.path());
+            return Some(failure.report(&self.references.next(), &request));
         }
         let told = response.extensions().get::<Problem>().cloned();
         told.or_else(|| framework_refusal(response))
@@ -241,9 +241,9 @@ pub(super) mod tests {
         begun.notified().await;
         answer.abort();
         assert!(answer.await.expect_err("aborted").is_cancelled());
-        assert!(!edge.drained(Duration::from_millis(10)).await, "the handler is still there");
+        assert!(edge.drained().now_or_never().is_none(), "the handler is still there");
         go_on.notify_one();
-        assert!(edge.drained(Duration::from_secs(10)).await);
+        edge.drained().await;
         assert_eq!(done.load(Ordering::SeqCst), 1);
     }
 

@@ -34,9 +34,10 @@ impl Failure {
         Self { kind: &UNAVAILABLE, source: Arc::from(source.into()) }
     }
 
-    /// Logs it under `reference` and gives what the client may see. Called once, by the edge.
-    pub(super) fn report(&self, reference: &str) -> Problem {
-        tracing::error!(reference, cause = %Causes(&*self.source), "request failed");
+    /// Logs it under `reference` and gives what the client may see. Called once, by the edge; `request` is method and path,
+    /// never the query.
+    pub(super) fn report(&self, reference: &str, request: &str) -> Problem {
+        tracing::error!(reference, request, cause = %Causes(&*self.source), "request failed");
         Problem::new(self.kind).member("reference", reference)
     }
 }
@@ -111,7 +112,7 @@ mod tests {
         struct Outer(#[source] std::io::Error);
         let failure = Failure::unavailable(Outer(std::io::Error::other("inner")));
         assert_eq!(Causes(&*failure.source).to_string(), "outer: inner");
-        let shown = failure.report("0123456789").document().to_string();
+        let shown = failure.report("0123456789", "GET /").document().to_string();
         assert!(!shown.contains("outer") && !shown.contains("inner"), "{shown}");
         assert!(shown.contains("0123456789"));
         assert_eq!(failure.into_response().status(), 503);

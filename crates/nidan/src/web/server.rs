@@ -83,11 +83,12 @@ pub async fn serve(edge: Arc<Edge>, listener: TcpListener, limits: Limits, stop:
     }
     drop(listener);
     stopping.send_replace(true);
-    let all_closed = async { while connections.join_next().await.is_some() {} };
-    let closed = tokio::time::timeout(limits.stop_time_max, all_closed).await.is_ok();
-    // Flows whose client hung up have no connection any more, so they are waited for by themselves.
-    let drained = edge.drained(if closed { limits.stop_time_max } else { Duration::ZERO }).await;
-    closed && drained
+    let finished = async {
+        while connections.join_next().await.is_some() {}
+        // Flows whose client hung up have no connection any more, so they are waited for by themselves.
+        edge.drained().await;
+    };
+    tokio::time::timeout(limits.stop_time_max, finished).await.is_ok()
 }
 
 async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
