@@ -1,4 +1,11 @@
-//! Nidan: a two-step verification server.
+//! The server: everything that waits. Rules live in `nidan-core`.
 
+pub mod app;
+pub mod keys;
+pub mod password_hash;
 pub mod send;
+pub mod texts;
 pub mod web;
+
+#[cfg(test)]
+mod scratch;
