@@ -10,19 +10,16 @@ use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use nidan_core::secret::same_bytes;
 
 use super::cookies::{CookieName, Cookies};
 use super::problem::{CROSS_SITE, Problem};
-
-/// Makes the token for a browser's random bytes.
-pub type MakeToken = Arc<dyn Fn(&[u8]) -> String + Send + Sync>;
+use crate::keys::KeyRing;
 
 /// What forms are checked with; part of the application's state.
 #[derive(Clone)]
 pub struct FormGuard {
     origins: Arc<[String]>,
-    make_token: MakeToken,
+    keys: Arc<KeyRing>,
 }
 
 /// The random bytes of the browser cookie.
@@ -43,13 +40,13 @@ pub fn browser(cookies: &Cookies) -> Option<Browser> {
 impl FormGuard {
     /// `origins`: the site's own (`https://id.example.jp`), and in a demo the one it listens at; each as browsers write
     /// them: scheme, host, port unless usual, no slash.
-    pub fn new(origins: impl IntoIterator<Item = String>, make_token: MakeToken) -> Self {
-        Self { origins: origins.into_iter().collect(), make_token }
+    pub fn new(origins: impl IntoIterator<Item = String>, keys: Arc<KeyRing>) -> Self {
+        Self { origins: origins.into_iter().collect(), keys }
     }
 
     /// The token to put into every form shown to this browser.
     pub fn token(&self, browser: &Browser) -> String {
-        (self.make_token)(browser)
+        self.keys.csrf_token(browser)
     }
 
     /// Whether the browser says that the request comes from our own page.
@@ -76,8 +73,7 @@ impl FormGuard {
     /// [`CROSS_SITE`].
     pub fn check_token(&self, cookies: &Cookies, token: &str) -> Result<(), Problem> {
         let browser = browser(cookies).ok_or_else(|| Problem::new(&CROSS_SITE))?;
-        let fine = same_bytes(self.token(&browser).as_bytes(), token.as_bytes());
-        if fine { Ok(()) } else { Err(Problem::new(&CROSS_SITE)) }
+        if self.keys.csrf_token_is_right(&browser, token) { Ok(()) } else { Err(Problem::new(&CROSS_SITE)) }
     }
 }
 
@@ -97,8 +93,8 @@ pub(super) mod tests {
     use axum::http::header::COOKIE;
 
     pub(in crate::web) fn guard() -> FormGuard {
-        let make_token: MakeToken = Arc::new(|browser| format!("token-{}", URL_SAFE_NO_PAD.encode(&browser[..6])));
-        FormGuard::new(["https://id.example.jp".to_owned(), "http://127.0.0.1:8080".to_owned()], make_token)
+        let keys = KeyRing::for_test(1, 1);
+        FormGuard::new(["https://id.example.jp".to_owned(), "http://127.0.0.1:8080".to_owned()], Arc::new(keys))
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
