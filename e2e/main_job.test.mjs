@@ -11,13 +11,14 @@ let server;
 let browser;
 
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  server = await startServer();
+  browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  const { code } = (await server?.stop()) ?? {};
-  assert.equal(code, 0, 'the server finished what was in flight and ended well');
+  const ended = await server?.stop();
+  assert.deepEqual(ended, { code: 0, signal: null }, 'the server finished what was in flight and ended well');
 });
 
 for (const language of ['ja', 'en']) {
