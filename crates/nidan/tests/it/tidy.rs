@@ -311,6 +311,20 @@ fn missing_paths(document: &str, text: &str, files: &BTreeSet<String>) -> Vec<St
         .collect()
 }
 
+/// Documents that a comment names and that do not exist.
+fn missing_documents(path: &str, text: &str, files: &BTreeSet<String>) -> Vec<String> {
+    const COMMENT: &[&str] = &["//", "--", "#"];
+    let comments =
+        text.lines().enumerate().filter(|(_, line)| COMMENT.iter().any(|c| line.trim_start().starts_with(c)));
+    let words =
+        comments.flat_map(|(at, line)| line.split(|c: char| !is_word(c) && !"./-".contains(c)).map(move |w| (at, w)));
+    words
+        .map(|(at, word)| (at + 1, word.trim_matches('.')))
+        .filter(|(_, word)| word.len() > 3 && word.ends_with(".md") && !exists(word, "", files))
+        .map(|(line, word)| format!("{path}:{line} names {word}, which does not exist"))
+        .collect()
+}
+
 /// The text without its blocks of commands and listings.
 fn without_fences(text: &str) -> String {
     text.split("```").step_by(2).collect()
@@ -403,6 +417,14 @@ fn documents_name_what_exists() {
     let files = files();
     let documents = texts(&files, &["md"]);
     let found: Vec<_> = documents.iter().flat_map(|(path, text)| missing_paths(path, text, &files)).collect();
+    complain(&found);
+}
+
+#[test]
+fn comments_name_documents_that_exist() {
+    let files = files();
+    let sources = texts(&files, &["rs", "sql", "toml", "mjs", "js"]);
+    let found: Vec<_> = sources.iter().flat_map(|(path, text)| missing_documents(path, text, &files)).collect();
     complain(&found);
 }
 
@@ -508,5 +530,12 @@ mod planted {
         for gone in ["`store/dc.rs`", "`docs/none/`", "`none.md`", "[x](none.md)", "![p](pictures/a.png)"] {
             assert_eq!(missing_paths("docs/a.md", gone, &files).len(), 1, "{gone}");
         }
+    }
+
+    #[test]
+    fn a_document_that_is_gone_is_found() {
+        let files: BTreeSet<String> = ["docs/glossary.md".to_owned()].into();
+        let text = "/// As (docs/glossary.md), glossary.md. And\n    // gone.md §1, \nlet a = \"none.md\";";
+        assert_eq!(missing_documents("a.rs", text, &files), ["a.rs:2 names gone.md, which does not exist"]);
     }
 }
