@@ -47,8 +47,8 @@ async function mainJob(how) {
 
   assert.equal(await owner.typePassword(reader), 303);
   await reader.looksAt('/security', 'signed-in-by-password-alone');
-  await owner.sms.nothingUnread();
-  await owner.mail.nothingUnread();
+  await owner.sms.noCodeUnread();
+  await owner.mail.noCodeUnread();
   await reader.goto(`/demo/phone?to=${encodeURIComponent(owner.email)}`);
   await reader.looksAt('/demo/phone', 'demo-phone');
   await reader.close();

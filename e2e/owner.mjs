@@ -51,6 +51,7 @@ export class Owner {
   }
 
   async setUpApp(reader) {
+    await reader.page.locator('summary').click();
     const picture = await reader.looksAt('/setup', 'app');
     this.app = new AuthenticatorApp(readQr(picture));
     const key = (await reader.text()).match(/(?:[A-Z2-7]{4}\s?){8}/);
