@@ -1,1 +1,9 @@
-//! x
+//! The server: everything that waits. Rules live in `nidan-core`.
+
+pub mod app;
+pub mod keys;
+pub mod password_hash;
+pub mod texts;
+
+#[cfg(test)]
+mod scratch;
