@@ -1,3 +1,4 @@
 //! The server: everything that waits.
 
 pub mod texts;
+pub mod web;
