@@ -4,7 +4,10 @@
 //! must be saved or sent goes out as a value. Whoever calls carries it out. So every rule can be tested by tables and by
 //! exhaustion, and none can be had in two versions.
 
+pub mod email;
 pub mod id;
+pub mod language;
+pub mod password;
 pub mod policy;
 pub mod secret;
 pub mod time;
