@@ -23,7 +23,7 @@ for (const input of all("[data-show]")) {
   label.className = "show";
   box.type = "checkbox";
   box.onchange = () => (input.type = box.checked ? "text" : "password");
-  label.append(box, " " + input.dataset.show);
+  label.append(box, input.dataset.show);
   input.after(label);
   // What is shown must not stay in the browser's memory of forms.
   input.form.addEventListener("submit", () => (input.type = "password"));
