@@ -4,7 +4,6 @@ pub mod app;
 pub mod config;
 pub mod flow;
 pub mod keys;
-pub mod logging;
 pub mod password_hash;
 pub mod send;
 pub mod store;

@@ -11,3 +11,4 @@ pub mod headers;
 pub mod json;
 pub mod problem;
 pub mod server;
+pub mod view;
