@@ -23,3 +23,4 @@ pub mod sign_in;
 pub mod tag;
 pub mod time;
 pub mod token;
+pub mod totp;
