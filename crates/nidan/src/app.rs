@@ -72,7 +72,8 @@ impl App {
     /// The key file lacks that version.
     pub fn code(&self, version: i64, binding: &Binding) -> Result<Code, StoreError> {
         let bytes = self.keys.code_key_bytes(version);
-        let bytes = bytes.ok_or_else(|| StoreError::corrupt("challenge.key_version", "the key file has no such key"))?;
+        let bytes =
+            bytes.ok_or_else(|| StoreError::corrupt("challenge.key_version", "the key file has no such key"))?;
         Ok(derive(&CodeKey::new(&bytes), binding))
     }
 
