@@ -4,6 +4,7 @@
 //! must be saved or sent goes out as a value. Whoever calls carries it out. So every rule can be tested by tables and by
 //! exhaustion, and none can be had in two versions.
 
+pub mod api_key;
 pub mod email;
 pub mod id;
 pub mod language;

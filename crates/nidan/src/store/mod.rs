@@ -24,6 +24,7 @@
 //!   databases, and a body that swallows one is still rolled back;
 //! * nothing but [`Tx`] is awaited in a body (see [`Db::transact`]).
 
+pub mod api_key;
 mod db;
 pub mod migrate;
 mod postgres;
@@ -40,7 +41,7 @@ use nidan_core::time::Timestamp;
 
 /// Every statement the server runs, module by module. A new module adds its `STATEMENTS` here.
 pub fn statements() -> impl Iterator<Item = &'static Sql> {
-    [db::STATEMENTS, migrate::STATEMENTS].into_iter().flatten().copied()
+    [api_key::STATEMENTS, db::STATEMENTS, migrate::STATEMENTS].into_iter().flatten().copied()
 }
 
 /// A database, where the two differ.
