@@ -26,11 +26,17 @@ use crate::store::migrate::SchemaMismatch;
 ///
 /// Try `nidan demo`: it needs nothing else.
 #[derive(Parser)]
-#[command(name = "nidan", version, arg_required_else_help = true, propagate_version = true, max_term_width = 100)]
+#[command(name = "nidan", version, arg_required_else_help = true, propagate_version = true, after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const ENVIRONMENT: &str = "\
+Environment:
+  NIDAN__SECTION__KEY  goes before a key of the settings file, e.g. NIDAN__LISTEN__PUBLIC
+  NIDAN_LOG            how much the log tells: error, warn, info, debug, or e.g. warn,nidan=debug
+  NIDAN_LOG_FORMAT     json for one JSON object per line of the log";
 
 #[derive(Subcommand)]
 enum Command {
