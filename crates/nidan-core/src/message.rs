@@ -55,12 +55,20 @@ pub enum MessageKind {
     AddressInUse = 4,
     /// A trusted device's token was used after its successor: the device was removed, the owner is told.
     DeviceReuse = 5,
+    /// Two-step verification was turned on: the owner is told.
+    TwoStepOn = 6,
 }
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::SignInCode, Self::SetupCode, Self::ConfirmEmailCode, Self::AddressInUse, Self::DeviceReuse];
+    pub const ALL: [Self; 6] = [
+        Self::SignInCode,
+        Self::SetupCode,
+        Self::ConfirmEmailCode,
+        Self::AddressInUse,
+        Self::DeviceReuse,
+        Self::TwoStepOn,
+    ];
 
     /// The number in the database.
     pub const fn stored(self) -> i64 {
@@ -76,7 +84,7 @@ impl MessageKind {
     pub const fn carries_code(self) -> bool {
         match self {
             Self::SignInCode | Self::SetupCode | Self::ConfirmEmailCode => true,
-            Self::AddressInUse | Self::DeviceReuse => false,
+            Self::AddressInUse | Self::DeviceReuse | Self::TwoStepOn => false,
         }
     }
 
@@ -84,7 +92,7 @@ impl MessageKind {
     pub const fn channel(self) -> Channel {
         match self {
             Self::SignInCode | Self::SetupCode => Channel::Sms,
-            Self::ConfirmEmailCode | Self::AddressInUse | Self::DeviceReuse => Channel::Email,
+            Self::ConfirmEmailCode | Self::AddressInUse | Self::DeviceReuse | Self::TwoStepOn => Channel::Email,
         }
     }
 }
@@ -244,12 +252,13 @@ mod tests {
             (3, true, Channel::Email),
             (4, false, Channel::Email),
             (5, false, Channel::Email),
+            (6, false, Channel::Email),
         ];
         assert_eq!(kinds, expected);
         for number in -10..100 {
             assert_eq!(
                 MessageKind::from_stored(number).map(MessageKind::stored),
-                (1..=5).contains(&number).then_some(number)
+                (1..=6).contains(&number).then_some(number)
             );
             assert_eq!(Channel::from_stored(number).map(Channel::stored), [1, 3].contains(&number).then_some(number));
         }
