@@ -55,7 +55,7 @@ pub enum MessageKind {
     AddressInUse = 4,
     /// A trusted device's token was used after its successor: the device was removed, the owner is told.
     DeviceReuse = 5,
-    /// Two-step verification was turned on: the owner is told.
+    /// Two methods are confirmed: two-step verification is on. To the address; carries no code.
     TwoStepOn = 6,
 }
 
