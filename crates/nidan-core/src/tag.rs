@@ -18,9 +18,14 @@ pub struct Tag([u8; 2]);
 
 impl Tag {
     /// A tag out of two random bytes; all tags are equally likely but for one part in 300.
-    pub fn from_random(random: [u8; 2]) -> Self {
+    pub fn new(random: [u8; 2]) -> Self {
         let nth = usize::from(u16::from_be_bytes(random)) % TAGS;
         Self(all().nth(nth).unwrap_or(*b"KX")) // there are exactly TAGS of them: a test counts
+    }
+
+    /// The two letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default() // letters of ASCII
     }
 
     /// A stored tag; `None` for what cannot be one.
@@ -32,7 +37,7 @@ impl Tag {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", char::from(self.0[0]), char::from(self.0[1]))
+        f.write_str(self.as_str())
     }
 }
 
@@ -50,8 +55,9 @@ mod tests {
     fn every_random_value_gives_a_wanted_tag_and_all_come_up_alike() {
         let mut times: HashMap<String, u32> = HashMap::new();
         for random in 0..=u16::MAX {
-            let tag = Tag::from_random(random.to_be_bytes());
+            let tag = Tag::new(random.to_be_bytes());
             let text = tag.to_string();
+            assert_eq!(text.len(), 2);
             assert_eq!(Tag::from_stored(&text), Some(tag));
             *times.entry(text).or_default() += 1;
         }

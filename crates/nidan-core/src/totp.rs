@@ -39,9 +39,14 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub struct Seed(Secret<[u8; 20]>);
 
 impl Seed {
-    /// From 160 fresh random bits, or from what was stored.
-    pub fn from_bytes(bytes: [u8; 20]) -> Self {
-        Self(Secret::new(bytes))
+    /// From 160 fresh random bits.
+    pub fn new(random: [u8; 20]) -> Self {
+        Self(Secret::new(random))
+    }
+
+    /// From what was stored; `None` unless it is 20 bytes.
+    pub fn from_slice(stored: &[u8]) -> Option<Self> {
+        Some(Self(Secret::new(stored.try_into().ok()?)))
     }
 
     /// The bytes, to be stored sealed.

@@ -14,7 +14,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn rfc_seed() -> Seed {
-    Seed::from_bytes(*RFC_SEED)
+    Seed::new(*RFC_SEED)
 }
 
 /// A seed that has another code in each of the 41 steps around [`BEGIN`], so that a code names its step.
@@ -25,7 +25,7 @@ fn seed_of_distinct_codes() -> Seed {
             (begin - 20..=begin + 20).map(|step| (code_at(seed, step).expose().clone(), step)).collect();
         codes.len() == 41
     };
-    (0..100).map(|n| Seed::from_bytes([n; 20])).find(distinct).expect("collisions are rare")
+    (0..100).map(|n| Seed::new([n; 20])).find(distinct).expect("collisions are rare")
 }
 
 #[test]
@@ -52,9 +52,17 @@ fn rfc_6238_vectors() {
 }
 
 #[test]
+fn a_stored_seed_is_20_bytes() {
+    assert_eq!(Seed::from_slice(RFC_SEED).map(|seed| *seed.as_bytes()), Some(*RFC_SEED));
+    for length in [0, 19, 21] {
+        assert!(Seed::from_slice(&[1; 21][..length]).is_none());
+    }
+}
+
+#[test]
 fn the_key_is_base32() {
     assert_eq!(rfc_seed().display_key().expose(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
-    assert_eq!(Seed::from_bytes([0xff; 20]).display_key().expose(), "7777 7777 7777 7777 7777 7777 7777 7777");
+    assert_eq!(Seed::new([0xff; 20]).display_key().expose(), "7777 7777 7777 7777 7777 7777 7777 7777");
 }
 
 #[test]
@@ -246,14 +254,14 @@ proptest! {
     fn codes_are_those_of_another_implementation(seed: [u8; 20], seconds in 0_i64..5_000_000_000) {
         let other = totp_rs::Builder::new().with_secret(totp_rs::Secret::new_stack(seed)).build().expect("six digits, 30 s");
         let expected = other.generate(seconds as u64);
-        let seed = Seed::from_bytes(seed);
+        let seed = Seed::new(seed);
         let code = code_at(&seed, step_at(at(seconds)));
         prop_assert_eq!(code.expose(), &expected.to_string());
     }
 
     #[test]
     fn keys_read_back_bit_by_bit(seed: [u8; 20]) {
-        let key = Seed::from_bytes(seed).display_key();
+        let key = Seed::new(seed).display_key();
         let value = |letter: char| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).expect("base32");
         let bits: String = key.expose().chars().filter(|c| *c != ' ').map(|c| format!("{:05b}", value(c))).collect();
         let expected: String = seed.iter().map(|byte| format!("{byte:08b}")).collect();
