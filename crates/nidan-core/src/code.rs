@@ -300,7 +300,8 @@ mod tests {
             let method = Some(AuthenticatorId::from_bytes(method));
             prop_assert_ne!(challenge_id(one, method), challenge_id(two, method));
             prop_assert_ne!(challenge_id(one, method), challenge_id(one, None));
-            prop_assert_eq!(&challenge_id(one, method).as_bytes()[..6], &ceremony[..6]);
+            let id = challenge_id(one, method);
+            prop_assert_eq!(&id.as_bytes()[..6], &ceremony[..6]);
         }
     }
 }

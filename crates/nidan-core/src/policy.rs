@@ -30,7 +30,7 @@ pub struct Policy {
     pub device_life: Span,
     /// Trusted devices an account may have; the one unused longest goes first.
     pub devices_max: u8,
-    /// Steps of 30 s by which an authenticator app's clock may be off in the end, learnt one step at a time (RFC 6238 §6).
+    /// Steps of 30 s by which an authenticator app's clock may be off in the end, learnt a few seconds at a time (RFC 6238 §6).
     pub totp_drift_steps_max: u8,
     /// Password: least length in bytes after NFKC (ASVS 6.2.1).
     pub password_bytes_min: usize,

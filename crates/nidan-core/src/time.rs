@@ -28,6 +28,12 @@ impl Timestamp {
         Self(self.0.saturating_add(span.0))
     }
 
+    /// This point moved back by `span`; saturates at the ends of the range.
+    #[must_use]
+    pub const fn minus(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+
     /// What lies between `earlier` and this point; zero if `earlier` is not earlier.
     pub const fn since(self, earlier: Self) -> Span {
         let ms = self.0.saturating_sub(earlier.0);

@@ -116,7 +116,7 @@ impl Job<AddMethod> {
     ) -> Result<Ran, StoreError> {
         let (app, input, now) = (&*self.app, &self.input, self.now);
         let id: AuthenticatorId = app.new_id(now);
-        let seed = Seed::from_bytes(app.random.bytes());
+        let seed = Seed::new(app.random.bytes());
         let means = match (&input.means, phone_key) {
             (NewMeans::Phone(number), Some(key)) => Means::Phone { number: number.clone(), key },
             _ => Means::App { seed: seed.clone(), learnt: Learnt::default() },

@@ -110,9 +110,10 @@ pub(super) async fn challenge(
 ) -> Result<Option<Leased>, StoreError> {
     let sent = Sent {
         id: open.challenge(),
+        authenticator: open.authenticator,
         challenge: Challenge::open(Digits::Six, now, &app.policy),
         key_version: app.keys.newest(),
-        tag: Tag::from_random(app.random.bytes()).to_string(),
+        tag: Tag::new(app.random.bytes()).to_string(),
     };
     if !ceremony::open_challenge(tx, open, &sent).await? {
         return Ok(None);

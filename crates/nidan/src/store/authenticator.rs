@@ -93,8 +93,7 @@ impl Authenticator {
         let means = match kind {
             Kind::Sms => Means::Phone { number: phone(secret.expose())?, key: row.array(4)? },
             Kind::Totp => {
-                let bytes = secret.expose().as_slice().try_into();
-                let seed = Seed::from_bytes(bytes.map_err(|_| StoreError::corrupt(SECRET, "no seed"))?);
+                let seed = Seed::from_slice(secret.expose()).ok_or_else(|| StoreError::corrupt(SECRET, "no seed"))?;
                 Means::App { seed, learnt: Learnt { last_step: row.int(6)?, drift: row.int(7)? } }
             }
         };
@@ -114,7 +113,7 @@ const ABOUT: &str = "authenticator.about";
 fn phone(e164: &[u8]) -> Result<PhoneNumber, StoreError> {
     std::str::from_utf8(e164)
         .ok()
-        .and_then(|e164| PhoneNumber::from_e164(e164).ok())
+        .and_then(PhoneNumber::from_e164)
         .ok_or_else(|| StoreError::corrupt(SECRET, "no phone number"))
 }
 

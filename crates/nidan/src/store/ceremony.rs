@@ -27,7 +27,7 @@ sql! {
     FINISH = "UPDATE ceremony SET stage = 1, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     END = "UPDATE ceremony SET stage = 2, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     TURN_TO = "UPDATE ceremony SET authenticator_id = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
-    CHALLENGE = "SELECT key_version, digits, tag, sent, last_sent_ms, expires_ms
+    CHALLENGE = "SELECT key_version, digits, tag, sent, last_sent_ms, expires_ms, authenticator_id
                    FROM challenge WHERE account_id = $1 AND challenge_id = $2";
     OPEN = "INSERT INTO challenge (account_id, challenge_id, ceremony_id, authenticator_id, key_version, digits, tag, sent,
                                    last_sent_ms, created_ms, expires_ms)
@@ -148,6 +148,8 @@ pub async fn turn_to(tx: &mut Tx<'_>, open: &Open, method: AuthenticatorId) -> R
 pub struct Sent {
     /// Which one.
     pub id: ChallengeId,
+    /// The method that its code goes to; none: the e-mail address.
+    pub authenticator: Option<AuthenticatorId>,
     /// What the rules need of it.
     pub challenge: Challenge,
     /// Which key its code is derived under.
@@ -166,7 +168,13 @@ pub async fn challenge(tx: &mut Tx<'_>, account: AccountId, id: ChallengeId) -> 
         last_sent_at: row.time(4)?,
         expires_at: row.time(5)?,
     };
-    Ok(Some(Sent { id, challenge, key_version: row.int(0)?, tag: row.text(2)?.to_owned() }))
+    Ok(Some(Sent {
+        id,
+        authenticator: row.opt_id(6)?,
+        challenge,
+        key_version: row.int(0)?,
+        tag: row.text(2)?.to_owned(),
+    }))
 }
 
 /// Adds the challenge of the method that `open` awaits; `false` if it is there already.
@@ -175,7 +183,7 @@ pub async fn open_challenge(tx: &mut Tx<'_>, open: &Open, sent: &Sent) -> Result
         open.account.into(),
         sent.id.into(),
         open.id.into(),
-        open.authenticator.into(),
+        sent.authenticator.into(),
         sent.key_version.into(),
         (sent.challenge.digits.count() as i64).into(),
         sent.tag.as_str().into(),
