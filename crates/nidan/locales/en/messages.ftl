@@ -25,12 +25,12 @@ email-confirm-body =
     If your screen does not show { $tag }, do not enter the code.
     Tell it to nobody. { $brand } ({ $domain }) never asks you for it.
 
-    If this means nothing to you, delete this e-mail. Somebody may have mistyped an
+    If this means nothing to you, delete this email. Somebody may have mistyped an
     address. Without the code, nothing is registered.
 
 email-address-in-use-subject = { $brand }: you already have an account
 email-address-in-use-body =
-    Somebody asked to open a new account at { $brand } with this e-mail address.
+    Somebody asked to open a new account at { $brand } with this email address.
     You already have an account with it, so no new one was opened.
 
     If it was you: open { $brand } ({ $domain }) the usual way and sign in.
