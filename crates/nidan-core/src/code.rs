@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_code_is_bound_to_all_of_its_binding() {
-        let code = |key, binding: &Binding| derive(&key, binding).expose().to_owned();
+        let code = |key: CodeKey, binding: &Binding| derive(&key, binding).expose().to_owned();
         let one = binding(1);
         let first = code(key(1), &one);
         assert_eq!(first, code(key(1), &one), "a resend repeats the code");

@@ -162,8 +162,6 @@ pub fn ways(methods: &[Method]) -> Vec<Method> {
 /// What is set up next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SetupStep {
-    /// The code from the mailbox is to be typed.
-    ConfirmEmail,
     /// A phone number is to be given.
     AddPrimary,
     /// The code sent to this phone number is to be typed.
@@ -177,12 +175,10 @@ pub enum SetupStep {
 }
 
 /// The step at which setup stands, so that it resumes where it was left.
-pub fn setup_step(email_confirmed: bool, methods: &[Method]) -> SetupStep {
+pub fn setup_step(methods: &[Method]) -> SetupStep {
     let has = |role| methods.iter().any(|method| method.confirmed && method.role == role);
     let pending = |role| methods.iter().find(|method| !method.confirmed && method.role == role).map(|method| method.id);
-    if !email_confirmed {
-        SetupStep::ConfirmEmail
-    } else if !has(Role::Primary) {
+    if !has(Role::Primary) {
         pending(Role::Primary).map_or(SetupStep::AddPrimary, SetupStep::ConfirmPrimary)
     } else if !has(Role::Backup) {
         pending(Role::Backup).map_or(SetupStep::AddBackup, SetupStep::ConfirmBackup)
@@ -222,17 +218,15 @@ mod tests {
         let phone = method(1, Kind::Sms, Role::Primary, true);
         let pending_app = method(2, Kind::Totp, Role::Backup, false);
         let app = method(2, Kind::Totp, Role::Backup, true);
-        for (email_confirmed, methods, step) in [
-            (false, vec![], SetupStep::ConfirmEmail),
-            (false, vec![phone, app], SetupStep::ConfirmEmail),
-            (true, vec![], SetupStep::AddPrimary),
-            (true, vec![pending_phone], SetupStep::ConfirmPrimary(pending_phone.id)),
-            (true, vec![pending_phone, app], SetupStep::ConfirmPrimary(pending_phone.id)),
-            (true, vec![phone], SetupStep::AddBackup),
-            (true, vec![phone, pending_app], SetupStep::ConfirmBackup(app.id)),
-            (true, vec![phone, app], SetupStep::Done),
+        for (methods, step) in [
+            (vec![], SetupStep::AddPrimary),
+            (vec![pending_phone], SetupStep::ConfirmPrimary(pending_phone.id)),
+            (vec![pending_phone, app], SetupStep::ConfirmPrimary(pending_phone.id)),
+            (vec![phone], SetupStep::AddBackup),
+            (vec![phone, pending_app], SetupStep::ConfirmBackup(app.id)),
+            (vec![phone, app], SetupStep::Done),
         ] {
-            assert_eq!(setup_step(email_confirmed, &methods), step, "{methods:?}");
+            assert_eq!(setup_step(&methods), step, "{methods:?}");
         }
     }
 

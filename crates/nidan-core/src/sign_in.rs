@@ -126,11 +126,20 @@ pub enum Next {
     Granted(Grant),
     /// A code of this method is owed.
     CodeRequired(Method),
+    /// Nothing is set up, and the e-mail address is not confirmed: its code is owed.
+    ConfirmEmail,
 }
 
-/// What follows a right password, for an account with `methods` on a device that is `trusted` or not.
-pub fn after_first_proof(first: FirstProof, methods: &[Method], trusted: Option<DeviceId>) -> Next {
+/// What follows a right password, for an account with `methods` on a device that is `trusted` or not. Where nothing is
+/// confirmed yet, the setting-up begins with the e-mail address, unless a site vouches for the owner.
+pub fn after_first_proof(
+    first: FirstProof,
+    methods: &[Method],
+    email_confirmed: bool,
+    trusted: Option<DeviceId>,
+) -> Next {
     match (ways(methods).first(), trusted) {
+        (None, _) if !email_confirmed && first == FirstProof::Password => Next::ConfirmEmail,
         (None, _) => Next::Granted(Grant::new(first, None, methods)),
         (Some(_), Some(device)) if two_step_ready(methods) => {
             Next::Granted(Grant::new(first, Some(SecondProof::TrustedDevice(device)), methods))
@@ -155,7 +164,7 @@ mod tests {
         for (primary, backup) in [(false, false), (false, true), (true, false), (true, true)] {
             for trusted in [None, Some(device)] {
                 let methods = methods(primary, backup);
-                match after_first_proof(FirstProof::Password, &methods, trusted) {
+                match after_first_proof(FirstProof::Password, &methods, true, trusted) {
                     Next::Granted(Grant::TwoStep(_)) => assert!(primary && backup && trusted.is_some()),
                     Next::Granted(Grant::Setup { second, .. }) => assert!(!primary && !backup && second.is_none()),
                     Next::CodeRequired(method) => {
@@ -165,6 +174,7 @@ mod tests {
                         let grant = Grant::new(FirstProof::Password, second, &methods);
                         assert_eq!(grant.is_two_step(), primary && backup);
                     }
+                    Next::ConfirmEmail => panic!("the address is confirmed"),
                 }
             }
         }
@@ -172,10 +182,19 @@ mod tests {
 
     #[test]
     fn the_primary_method_is_asked_first() {
-        let Next::CodeRequired(method) = after_first_proof(FirstProof::Password, &methods(true, true), None) else {
+        let Next::CodeRequired(method) = after_first_proof(FirstProof::Password, &methods(true, true), true, None) else {
             panic!("a code is owed")
         };
         assert_eq!(method.kind, Kind::Sms);
+    }
+
+    #[test]
+    fn an_unconfirmed_address_comes_before_any_method_and_asks_for_no_more_after_one() {
+        let next = |first, methods: &[Method]| after_first_proof(first, methods, false, None);
+        assert_eq!(next(FirstProof::Password, &[]), Next::ConfirmEmail);
+        assert_eq!(next(FirstProof::Password, &methods(false, false)), Next::ConfirmEmail);
+        assert!(matches!(next(FirstProof::Password, &methods(true, false)), Next::CodeRequired(_)));
+        assert!(matches!(next(FirstProof::SitePassword, &[]), Next::Granted(Grant::Setup { .. })));
     }
 
     #[test]

@@ -1,10 +1,103 @@
-//! Where time and randomness come from: the only place that reads either, so that a test can own both.
+//! What the whole server shares, and where time and randomness come from: the only place that reads either, so that a test
+//! can own both.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
+use nidan_core::code::{Binding, Code, CodeKey, derive};
+use nidan_core::id::{AccountId, DeviceId, EventId, Id, Kind};
+use nidan_core::policy::Policy;
 use nidan_core::time::{Span, Timestamp};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::config::Site;
+use crate::keys::KeyRing;
+use crate::password_hash::PasswordHasher;
+use crate::store::message::Leased;
+use crate::store::{Db, StoreError};
+use crate::texts::Texts;
+
+/// What the whole server shares.
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The keys that values are sealed, looked up and derived under.
+    pub keys: KeyRing,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// The numbers in force.
+    pub policy: Policy,
+    /// Whose accounts these are.
+    pub site: Site,
+    /// The pool in which passwords are hashed.
+    pub passwords: PasswordHasher,
+    /// Every sentence that a person reads.
+    pub texts: Texts,
+    /// Where claimed messages go after their transaction's commit.
+    pub outbox: UnboundedSender<Leased>,
+}
+
+impl App {
+    /// An id that sorts by time (UUIDv7): for rows that come and go.
+    pub fn new_id<K: Kind>(&self, now: Timestamp) -> Id<K> {
+        let ms = u64::try_from(now.ms()).unwrap_or(0);
+        Id::from_bytes(*uuid::Builder::from_unix_timestamp_millis(ms, &self.random.bytes()).as_uuid().as_bytes())
+    }
+
+    /// An id for an audit event.
+    pub fn new_event_id(&self, now: Timestamp) -> EventId {
+        self.new_id(now)
+    }
+
+    /// An id that tells nothing (UUIDv4): spreads accounts over shards.
+    pub fn new_account_id(&self) -> AccountId {
+        self.new_random_id()
+    }
+
+    /// An id that cannot be guessed (UUIDv4), since a device's token is known by it.
+    pub fn new_device_id(&self) -> DeviceId {
+        self.new_random_id()
+    }
+
+    fn new_random_id<K: Kind>(&self) -> Id<K> {
+        Id::from_bytes(*uuid::Builder::from_random_bytes(self.random.bytes()).as_uuid().as_bytes())
+    }
+
+    /// The code that `binding` stands for, under the key of `version`.
+    ///
+    /// # Errors
+    /// The key file lacks that version.
+    pub fn code(&self, version: i64, binding: &Binding) -> Result<Code, StoreError> {
+        let bytes = self.keys.code_key_bytes(version);
+        let bytes = bytes.ok_or_else(|| StoreError::corrupt("challenge.key_version", "the key file has no such key"))?;
+        Ok(derive(&CodeKey::new(&bytes), binding))
+    }
+
+    /// The day of `now` in the site's time zone, as the number YYYYMMDD: what messages are counted by.
+    pub fn day(&self, now: Timestamp) -> i64 {
+        let date = self.zoned(now).date();
+        i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
+    }
+
+    /// `now` on the clocks of the site's time zone.
+    pub fn zoned(&self, now: Timestamp) -> jiff::Zoned {
+        let now = jiff::Timestamp::from_millisecond(now.ms()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        now.to_zoned(self.site.time_zone.clone())
+    }
+
+    /// Hands claimed messages to the worker. Without a worker, which happens at shutdown, they wait in the ledger for
+    /// whoever takes their lease over.
+    pub fn dispatch(&self, messages: impl IntoIterator<Item = Leased>) {
+        for message in messages {
+            if self.outbox.send(message).is_err() {
+                tracing::info!("a message waits in the ledger: the worker has stopped");
+            }
+        }
+    }
+}
 
 /// Tells the time. Cheap to clone; all clones tell the same.
 #[derive(Clone)]

@@ -138,11 +138,6 @@ impl Account {
         sealed.map(|sealed| self.sealing.open_text(PASSWORD, self.id.as_bytes(), sealed)).transpose()
     }
 
-    /// Whether `other` is the same account with the same password and epoch: nothing that a sign-in stands on has moved.
-    pub fn unmoved_since(&self, other: &Self) -> bool {
-        self.id == other.id && self.sec_epoch == other.sec_epoch && self.password == other.password
-    }
-
     fn read(app: &App, id: AccountId, row: &Row) -> Result<Self, StoreError> {
         let key = app
             .keys

@@ -46,6 +46,13 @@ pub struct Known {
     successor: Option<Vec<u8>>,
 }
 
+impl Known {
+    /// Its successor has become its token.
+    pub fn forget_successor(&mut self) {
+        self.successor = None;
+    }
+}
+
 fn read(account: &Account, row: &Row) -> Result<Known, StoreError> {
     let id: DeviceId = row.id(0)?;
     let device = Device {

@@ -1,0 +1,3 @@
+//! Carrying messages out.
+
+pub mod demo_phone;

@@ -1,0 +1,399 @@
+//! PostgreSQL, and what speaks its protocol: a pool of connections for transactions and a smaller one for reading.
+//!
+//! Statements are prepared once per connection, so a pooler between Nidan and the server must keep sessions (no
+//! "transaction mode"). Grouping commits is the server's own work here.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction};
+use futures_util::TryStreamExt;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio_postgres::config::{Config, Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{IsolationLevel, NoTls, RowStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::db::{Body, Connection, Failure, NotADatabaseUrl, Tx};
+use super::{Cells, Row, Sql, StoreError, Value};
+
+/// How often a transaction is tried that deadlocks or cannot be serialized, the first time included. At READ COMMITTED
+/// both are rare, and one of the two who collide always gets through.
+const ATTEMPTS: u32 = 6;
+/// The pause before the second attempt, in milliseconds; doubled for each further one, and up to as much again added.
+const BACKOFF_MS: u64 = 4;
+/// Connections for transactions: a commit waits for the disk, so more than cores; a server takes 100 in all by default.
+const WRITERS: usize = 20;
+/// Connections for reading.
+const READERS: usize = 8;
+/// To wait for a free connection, to open one, or to try one that was idle.
+const CONNECT_MS: u64 = 5_000;
+/// The longest a statement may run, waiting for locks included: beyond it the visitor has given up.
+const STATEMENT_MS: u64 = 5_000;
+/// How long a transaction may stand open between statements. Ours are never idle: only a lost network leaves one behind.
+const IDLE_IN_TRANSACTION_MS: u64 = 10_000;
+
+/// A URL taken apart: what tokio-postgres reads, and how to know the server.
+#[derive(Debug)]
+pub(super) struct Target {
+    config: Config,
+    verify: bool,
+    root_cert: Option<String>,
+}
+
+impl Target {
+    /// Reads the URL. `sslmode` may be `disable` or `verify-full` (`require` is taken as `verify-full`: encryption to
+    /// whoever answers protects nothing). Without it: `disable` for Unix sockets and loopback addresses, else
+    /// `verify-full`. `sslrootcert` names a PEM file that replaces the system's certificate authorities.
+    pub(super) fn parse(url: &str) -> Result<Self, NotADatabaseUrl> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut root_cert) = (None, None);
+        let mut rest = String::from(base);
+        let mut separator = '?';
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value.to_owned()),
+                Some(("sslrootcert", value)) => root_cert = Some(decoded(value)),
+                _ => {
+                    rest.push(separator);
+                    rest.push_str(pair);
+                    separator = '&';
+                }
+            }
+        }
+        let mut config = Config::from_str(&rest).map_err(|error| NotADatabaseUrl(described(&error)))?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(NotADatabaseUrl("the database URL names no host".into()));
+        }
+        let verify = match mode.as_deref() {
+            Some("verify-full" | "require") => true,
+            Some("disable") => false,
+            None => !config.get_hosts().iter().all(is_here),
+            Some(_) => {
+                return Err(NotADatabaseUrl(
+                    "sslmode must be verify-full (encrypted, and the server proves its name) or disable".into(),
+                ));
+            }
+        };
+        config.ssl_mode(if verify { SslMode::Require } else { SslMode::Disable });
+        Ok(Self { config, verify, root_cert })
+    }
+
+    fn manager(&self, options: &str) -> Result<Manager, StoreError> {
+        let mut config = self.config.clone();
+        let mut all = config.get_options().map(|own| format!("{own} ")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            all,
+            "-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{options}"
+        );
+        config.options(all).connect_timeout(Duration::from_millis(CONNECT_MS));
+        config.tcp_user_timeout(Duration::from_millis(2 * STATEMENT_MS));
+        if config.get_application_name().is_none() {
+            config.application_name("nidan");
+        }
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        if self.verify {
+            Ok(Manager::from_config(config, MakeRustlsConnect::new(self.tls()?), recycling))
+        } else {
+            Ok(Manager::from_config(config, NoTls, recycling))
+        }
+    }
+
+    fn tls(&self) -> Result<rustls::ClientConfig, StoreError> {
+        const DOING: &str = "preparing TLS to PostgreSQL";
+        let mut roots = rustls::RootCertStore::empty();
+        if let Some(path) = &self.root_cert {
+            let unreadable =
+                |_| StoreError::refused(DOING, format!("{path} (sslrootcert) holds no readable certificate"));
+            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+                roots
+                    .add(certificate.map_err(unreadable)?)
+                    .map_err(|error| StoreError::refused(DOING, error.to_string()))?;
+            }
+        } else {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if roots.is_empty() {
+            return Err(StoreError::refused(
+                DOING,
+                "no certificate authorities: install ca-certificates or set sslrootcert",
+            ));
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|error| StoreError::refused(DOING, error.to_string()))?;
+        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    }
+}
+
+/// Whether nobody can listen in between.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
+    }
+}
+
+fn decoded(value: &str) -> String {
+    url::form_urlencoded::parse(format!("v={}", value.replace('+', "%2B")).as_bytes())
+        .map(|(_, value)| value.into_owned())
+        .collect()
+}
+
+/// The URL as it may be shown: no password, no query.
+pub(super) fn without_password(url: &str) -> String {
+    let base = url.split('?').next().unwrap_or_default();
+    match base.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
+            None => format!("{scheme}://{rest}"),
+        },
+        None => String::from("postgres://"),
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Postgres {
+    writers: Pool,
+    readers: Pool,
+}
+
+impl Postgres {
+    /// Connects once, so that a wrong URL shows at start and a server that may lose commits is refused: guess counts and
+    /// used codes must survive a crash (storage.md rule 6).
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        let target = Target::parse(url).map_err(|error| StoreError::refused(OPENING, error.to_string()))?;
+        let postgres = Self {
+            writers: pool(target.manager("")?, WRITERS)?,
+            readers: pool(target.manager(" -c default_transaction_read_only=on")?, READERS)?,
+        };
+        let client = taken(&postgres.writers).await?;
+        let shown =
+            client.query_one("SHOW synchronous_commit", &[]).await.map_err(|error| failure(OPENING, &error).error)?;
+        if shown.try_get(0).is_ok_and(|mode: &str| mode == "off") {
+            return Err(StoreError::refused(OPENING, "synchronous_commit is off: a crash would give used codes back"));
+        }
+        drop(client);
+        Ok(postgres)
+    }
+
+    pub(super) async fn transact<I, T>(&self, input: I, body: Body<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let writers = self.writers.clone();
+        // A task of its own, so that a hang-up of the caller cannot stop it half way.
+        let task = tokio::spawn(async move { attempts(&writers, &input, body).await });
+        task.await.unwrap_or_else(|ended| {
+            Err(if ended.is_panic() {
+                StoreError::refused("a transaction", "its body panicked; it was rolled back")
+            } else {
+                StoreError::unavailable("a transaction", "the server is shutting down")
+            })
+        })
+    }
+
+    pub(super) async fn read<I, T>(&self, input: I, body: Body<I, T>) -> Result<T, StoreError> {
+        let client = taken(&self.readers).await?;
+        let mut tx = Tx::new(Connection::Postgres(Session::Reader(&client)));
+        let outcome = body(&mut tx, &input).await;
+        match tx.end().1 {
+            Some(failure) => Err(failure.error),
+            None => outcome,
+        }
+    }
+}
+
+const OPENING: &str = "opening PostgreSQL";
+const COMMITTING: &str = "committing";
+
+fn pool(manager: Manager, size: usize) -> Result<Pool, StoreError> {
+    let wait = Some(Duration::from_millis(CONNECT_MS));
+    let builder = Pool::builder(manager).max_size(size).runtime(Runtime::Tokio1);
+    let pool = builder.wait_timeout(wait).create_timeout(wait).recycle_timeout(wait).build();
+    pool.map_err(|error| StoreError::refused(OPENING, error.to_string()))
+}
+
+async fn taken(pool: &Pool) -> Result<Client, StoreError> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => failure("connecting to PostgreSQL", &error).error,
+        PoolError::Timeout(_) => {
+            StoreError::unavailable("connecting to PostgreSQL", "no connection became free in time")
+        }
+        other => StoreError::unavailable("connecting to PostgreSQL", other.to_string()),
+    })
+}
+
+async fn attempts<I, T>(writers: &Pool, input: &I, body: Body<I, T>) -> Result<T, StoreError> {
+    let mut attempt = 1;
+    loop {
+        match once(writers, input, body).await {
+            Err(failure) if failure.again && attempt < ATTEMPTS => {
+                tokio::time::sleep(pause(attempt)).await;
+                attempt += 1;
+            }
+            outcome => return outcome.map_err(|failure| failure.error),
+        }
+    }
+}
+
+/// Grows with the attempt and differs between those who collided. No secret and no fairness hangs on it, so that a
+/// counter, scrambled, does for the jitter what else would need the server's randomness here.
+fn pause(attempt: u32) -> Duration {
+    static COLLISIONS: AtomicU64 = AtomicU64::new(0);
+    let scrambled = COLLISIONS
+        .fetch_add(1, Ordering::Relaxed)
+        .wrapping_add(u64::from(std::process::id()))
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let base = BACKOFF_MS << (attempt - 1);
+    Duration::from_millis(base + (scrambled >> 32) % (base + 1))
+}
+
+async fn once<I, T>(writers: &Pool, input: &I, body: Body<I, T>) -> Result<T, Failure> {
+    let mut client = taken(writers).await.map_err(Failure::last)?;
+    let begin =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false).start().await;
+    // A connection that went away while it was idle has done nothing yet: another one may.
+    let transaction = begin.map_err(|error| Failure { again: error.is_closed(), ..failure("BEGIN", &error) })?;
+    let mut tx = Tx::new(Connection::Postgres(Session::Transaction(transaction)));
+    let outcome = body(&mut tx, input).await;
+    let (connection, failed) = tx.end();
+    let Connection::Postgres(Session::Transaction(transaction)) = connection else {
+        return Err(Failure::last(StoreError::refused("a transaction", "its body replaced it")));
+    };
+    let outcome = match failed {
+        Some(failure) => Err(failure),
+        None => outcome.map_err(Failure::last),
+    };
+    match outcome {
+        Ok(answer) => match transaction.commit().await {
+            Ok(()) => Ok(answer),
+            Err(error) => Err(failure(COMMITTING, &error)),
+        },
+        Err(failure) => {
+            // If this fails the connection is gone, and its transaction with it.
+            let _ = transaction.rollback().await;
+            Err(failure)
+        }
+    }
+}
+
+/// A transaction, or a connection that can only read.
+pub(super) enum Session<'c> {
+    Transaction(Transaction<'c>),
+    Reader(&'c Client),
+}
+
+impl Session<'_> {
+    pub(super) async fn rows(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, Failure> {
+        let stream = self.run(sql, params).await.map_err(|error| failure(sql.name(), &error))?;
+        let rows = stream.map_ok(|row| Row { statement: sql.name(), cells: Cells::Postgres(row) });
+        rows.try_collect().await.map_err(|error| failure(sql.name(), &error))
+    }
+
+    pub(super) async fn execute(&self, sql: &Sql, params: &[Value]) -> Result<u64, Failure> {
+        let stream = self.run(sql, params).await.map_err(|error| failure(sql.name(), &error))?;
+        let mut stream = pin!(stream);
+        while stream.try_next().await.map_err(|error| failure(sql.name(), &error))?.is_some() {}
+        Ok(stream.rows_affected().unwrap_or_default())
+    }
+
+    pub(super) async fn script(&self, doing: &'static str, text: &str) -> Result<(), Failure> {
+        let outcome = match self {
+            Self::Transaction(transaction) => transaction.batch_execute(text).await,
+            Self::Reader(client) => client.batch_execute(text).await,
+        };
+        outcome.map_err(|error| failure(doing, &error))
+    }
+
+    async fn run(&self, sql: &Sql, params: &[Value]) -> Result<RowStream, tokio_postgres::Error> {
+        match self {
+            Self::Transaction(transaction) => {
+                let statement = transaction.prepare_cached(sql.postgres).await?;
+                transaction.query_raw(&statement, params).await
+            }
+            Self::Reader(client) => {
+                let statement = client.prepare_cached(sql.postgres).await?;
+                client.query_raw(&statement, params).await
+            }
+        }
+    }
+}
+
+/// What went wrong, without the server's message: it may quote values. SQLSTATE and the constraint's name do not.
+pub(super) fn failure(doing: &'static str, error: &tokio_postgres::Error) -> Failure {
+    let Some(reply) = error.as_db_error() else {
+        return Failure::last(StoreError::unavailable(doing, described(error)));
+    };
+    let code = reply.code();
+    let constraint = reply.constraint().unwrap_or("?");
+    if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
+        let error = StoreError::unavailable(
+            doing,
+            format!("it kept colliding with other transactions (SQLSTATE {})", code.code()),
+        );
+        return Failure { error, again: true };
+    }
+    Failure::last(match code.code() {
+        "23505" => StoreError::conflict(doing, format!("constraint {constraint}")),
+        "57014" => StoreError::unavailable(
+            doing,
+            format!("cancelled after {STATEMENT_MS} ms or by an administrator (SQLSTATE 57014)"),
+        ),
+        "28P01" | "28000" => {
+            StoreError::refused(doing, "the server does not accept the user or password (SQLSTATE 28)")
+        }
+        "3D000" => StoreError::refused(doing, "there is no such database: create it first (SQLSTATE 3D000)"),
+        // connection, resources, locks, operator, system
+        code if ["08", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+            StoreError::unavailable(doing, format!("SQLSTATE {code}"))
+        }
+        code if code.starts_with("XX") => StoreError::corrupt(doing, format!("SQLSTATE {code}")),
+        code => StoreError::refused(doing, format!("SQLSTATE {code}")),
+    })
+}
+
+impl Failure {
+    /// One that trying again does not mend.
+    pub(super) fn last(error: StoreError) -> Self {
+        Self { error, again: false }
+    }
+}
+
+/// An error of the driver or the network with its cause: types and addresses, no values.
+fn described(error: &tokio_postgres::Error) -> String {
+    match error.source() {
+        Some(cause) if !error.to_string().contains(&cause.to_string()) => format!("{error}: {cause}"),
+        _ => error.to_string(),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(value) if *ty == Type::INT8 => value.to_sql(ty, out),
+            Self::Text(value) if *ty == Type::TEXT => value.to_sql(ty, out),
+            Self::Blob(value) if *ty == Type::BYTEA => value.to_sql(ty, out),
+            _ => Err(format!("the parameter is {ty} in PostgreSQL: write a CAST").into()),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        [Type::INT8, Type::TEXT, Type::BYTEA].contains(ty)
+    }
+
+    to_sql_checked!();
+}

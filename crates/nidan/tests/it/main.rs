@@ -1,0 +1,8 @@
+//! The server's tests against real databases: one program, so that it is linked once.
+//!
+//! `NIDAN_TEST_POSTGRES` must hold the URL of a PostgreSQL server where databases may be created;
+//! `crates/nidan/tests/postgres start DIR` makes one and prints it.
+
+mod postgres;
+mod store;
+mod tidy;
