@@ -34,8 +34,7 @@ password-missing = Enter a password.
 password-too-short = The password is too short. Make it longer.
 password-too-long = The password is too long. Make it shorter.
 password-common = Many people use this password. Choose another one.
-password-too-easy = This password is easy to guess. A few unrelated words in a row make a safe one.
-password-about-you = The password is too close to your email address or the name of this site. Choose another one.
+password-too-easy = This password is easy to guess, or close to your email address or the name of this site. A few unrelated words in a row make a safe one.
 
 ## Codes
 
@@ -121,6 +120,7 @@ phone-hint = Example: 090-1234-5678 (with or without hyphens)
 phone-button = Send a code by SMS
 phone-missing = Enter your mobile phone number.
 phone-not-a-number = We could not read this as a phone number. Write it like 090-1234-5678.
+phone-ambiguous = This could be two different numbers. Write it from the first 0, like 090-1234-5678.
 phone-foreign = Enter a Japanese mobile number. We cannot send to numbers abroad.
 phone-ip = Numbers starting with 050 cannot receive SMS. Enter a mobile number (090, 080, 070…).
 phone-no-sms = This number cannot receive SMS. Enter a mobile number (090, 080, 070…).
