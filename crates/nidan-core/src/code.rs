@@ -92,7 +92,8 @@ impl Typed {
 pub const fn is_dash(character: char) -> bool {
     matches!(
         character,
-        '-' | '\u{00AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2043}' | '\u{30FC}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{FF70}'
+        '-' | '\u{00AD}' | '\u{2010}'
+            ..='\u{2015}' | '\u{2212}' | '\u{2043}' | '\u{30FC}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{FF70}'
     )
 }
 
@@ -134,7 +135,11 @@ fn words(key: &CodeKey, binding: &Binding, round: u32) -> [u32; 8] {
     let mut mac = hmac::Context::with_key(&key.0);
     mac.update(b"nidan code 1");
     mac.update(binding.challenge.as_bytes());
-    mac.update(&[binding.purpose.stored() as u8, binding.digits.count() as u8, u8::from(binding.authenticator.is_some())]);
+    mac.update(&[
+        binding.purpose.stored() as u8,
+        binding.digits.count() as u8,
+        u8::from(binding.authenticator.is_some()),
+    ]);
     mac.update(binding.authenticator.as_ref().map_or(&[0; 16], |id| id.as_bytes()));
     mac.update(&round.to_be_bytes());
     let tag = mac.sign();
@@ -184,7 +189,16 @@ mod tests {
     #[test]
     fn what_people_type_is_folded() {
         for typed in [
-            "482916", " 482 916 ", "482-916", "４８２９１６", "４８２－９１６", "482\u{3000}916", "482ー916", "482–916", "482−916", "482916\n",
+            "482916",
+            " 482 916 ",
+            "482-916",
+            "４８２９１６",
+            "４８２－９１６",
+            "482\u{3000}916",
+            "482ー916",
+            "482–916",
+            "482−916",
+            "482916\n",
             "4 8 2 9 1 6",
         ] {
             assert_eq!(Typed::fold(typed, Digits::Six).expect(typed).expose(), "482916");
@@ -194,8 +208,21 @@ mod tests {
     #[test]
     fn anything_else_is_not_a_code() {
         for typed in [
-            "", " ", "48291", "4829160", "0482916", "+482916", "48291a", "٤٨٢٩١٦", "४८२९१६", "①②③④⑤⑥", "482\u{200B}916", "4829１6\u{301}",
-            "null", "482916;", "482.916",
+            "",
+            " ",
+            "48291",
+            "4829160",
+            "0482916",
+            "+482916",
+            "48291a",
+            "٤٨٢٩١٦",
+            "४८२९१६",
+            "①②③④⑤⑥",
+            "482\u{200B}916",
+            "4829１6\u{301}",
+            "null",
+            "482916;",
+            "482.916",
         ] {
             assert!(Typed::fold(typed, Digits::Six).is_none(), "{typed:?}");
         }

@@ -78,7 +78,14 @@ mod tests {
     }
 
     fn device() -> Device {
-        Device { token: hash(2), successor: Some(hash(3)), trusted: true, sec_epoch: 1, created_at: NOW, last_used_at: NOW }
+        Device {
+            token: hash(2),
+            successor: Some(hash(3)),
+            trusted: true,
+            sec_epoch: 1,
+            created_at: NOW,
+            last_used_at: NOW,
+        }
     }
 
     #[test]

@@ -252,12 +252,13 @@ mod tests {
             (3, true, Channel::Email),
             (4, false, Channel::Email),
             (5, false, Channel::Email),
+            (6, false, Channel::Email),
         ];
         assert_eq!(kinds, expected);
         for number in -10..100 {
             assert_eq!(
                 MessageKind::from_stored(number).map(MessageKind::stored),
-                (1..=5).contains(&number).then_some(number)
+                (1..=6).contains(&number).then_some(number)
             );
             assert_eq!(Channel::from_stored(number).map(Channel::stored), [1, 3].contains(&number).then_some(number));
         }

@@ -154,7 +154,8 @@ mod tests {
     use crate::methods::Role;
 
     fn methods(primary: bool, backup: bool) -> Vec<Method> {
-        let method = |n, kind, role, confirmed| Method { id: AuthenticatorId::from_bytes([n; 16]), kind, role, confirmed };
+        let method =
+            |n, kind, role, confirmed| Method { id: AuthenticatorId::from_bytes([n; 16]), kind, role, confirmed };
         vec![method(2, Kind::Totp, Role::Backup, backup), method(1, Kind::Sms, Role::Primary, primary)]
     }
 
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn the_primary_method_is_asked_first() {
-        let Next::CodeRequired(method) = after_first_proof(FirstProof::Password, &methods(true, true), true, None) else {
+        let Next::CodeRequired(method) = after_first_proof(FirstProof::Password, &methods(true, true), true, None)
+        else {
             panic!("a code is owed")
         };
         assert_eq!(method.kind, Kind::Sms);
@@ -204,7 +206,11 @@ mod tests {
             (None, methods(false, false), "pwd"),
             (Some(sms), methods(true, false), "pwd sms"),
             (Some(sms), methods(true, true), "pwd sms mfa"),
-            (Some(SecondProof::TrustedDevice(DeviceId::from_bytes([1; 16]))), methods(true, true), "pwd trusted_device mfa"),
+            (
+                Some(SecondProof::TrustedDevice(DeviceId::from_bytes([1; 16]))),
+                methods(true, true),
+                "pwd trusted_device mfa",
+            ),
         ] {
             assert_eq!(Grant::new(FirstProof::Password, second, &methods).amr(), amr);
         }

@@ -81,6 +81,13 @@ pub struct Learnt {
     pub last_step: i64,
 }
 
+impl Default for Learnt {
+    /// Nothing yet: any step is a later one.
+    fn default() -> Self {
+        Self { drift: 0, last_step: -1 }
+    }
+}
+
 /// What the check of a code says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TotpVerdict {

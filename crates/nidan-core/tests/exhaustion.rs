@@ -66,8 +66,12 @@ fn holder(byte: u8) -> Holder {
 fn code() -> Code {
     let ceremony = CeremonyId::from_bytes([5; 16]);
     let authenticator = Some(AuthenticatorId::from_bytes([6; 16]));
-    let binding =
-        Binding { challenge: challenge_id(ceremony, authenticator), purpose: Purpose::SignIn, authenticator, digits: Digits::Six };
+    let binding = Binding {
+        challenge: challenge_id(ceremony, authenticator),
+        purpose: Purpose::SignIn,
+        authenticator,
+        digits: Digits::Six,
+    };
     derive(&CodeKey::new(&Secret::new([1; 32])), &binding)
 }
 

@@ -38,7 +38,7 @@ CREATE TABLE authenticator (
   phone_key {BLOB},                   -- keyed hash of the number
   about {BLOB} NOT NULL,              -- sealed: label and what it lives on
   last_step {INT} NOT NULL,           -- TOTP: greatest time step ever accepted; strictly grows
-  drift {INT} NOT NULL,               -- TOTP: learnt clock offset in steps
+  drift {INT} NOT NULL,               -- TOTP: learnt offset of the app's clock, in seconds
   created_ms {INT} NOT NULL,
   confirmed_ms {INT},                 -- a pending method never authenticates
   PRIMARY KEY (account_id, authenticator_id)

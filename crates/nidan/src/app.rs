@@ -9,14 +9,14 @@ use nidan_core::code::{Binding, Code, CodeKey, derive};
 use nidan_core::id::{AccountId, DeviceId, EventId, Id, Kind};
 use nidan_core::policy::Policy;
 use nidan_core::time::{Span, Timestamp};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::config::Site;
+use crate::config::{Settings, Site};
 use crate::keys::KeyRing;
 use crate::password_hash::PasswordHasher;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
-use crate::texts::Texts;
+use crate::texts::{Texts, TextsDamaged};
 
 /// What the whole server shares.
 pub struct App {
@@ -41,6 +41,31 @@ pub struct App {
 }
 
 impl App {
+    /// The server's shared part for `settings`, and what its worker takes messages from ([`crate::send::worker`]).
+    ///
+    /// # Errors
+    /// The built-in texts are damaged.
+    pub fn new(
+        settings: &Settings,
+        (db, keys): (Db, KeyRing),
+        (clock, random): (Clock, Random),
+    ) -> Result<(Arc<Self>, UnboundedReceiver<Leased>), TextsDamaged> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (outbox, messages) = unbounded_channel();
+        let app = Self {
+            db,
+            keys,
+            clock,
+            random,
+            policy: settings.policy.clone(),
+            site: settings.site.clone(),
+            passwords: PasswordHasher::new(cores),
+            texts: Texts::load()?,
+            outbox,
+        };
+        Ok((Arc::new(app), messages))
+    }
+
     /// An id that sorts by time (UUIDv7): for rows that come and go.
     pub fn new_id<K: Kind>(&self, now: Timestamp) -> Id<K> {
         let ms = u64::try_from(now.ms()).unwrap_or(0);
@@ -72,7 +97,8 @@ impl App {
     /// The key file lacks that version.
     pub fn code(&self, version: i64, binding: &Binding) -> Result<Code, StoreError> {
         let bytes = self.keys.code_key_bytes(version);
-        let bytes = bytes.ok_or_else(|| StoreError::corrupt("challenge.key_version", "the key file has no such key"))?;
+        let bytes =
+            bytes.ok_or_else(|| StoreError::corrupt("challenge.key_version", "the key file has no such key"))?;
         Ok(derive(&CodeKey::new(&bytes), binding))
     }
 

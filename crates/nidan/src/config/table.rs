@@ -139,7 +139,7 @@ fn policy() -> Section {
         };
         Setting::default(number.key, &number.in_toml(&values), &about)
     });
-    let about = "The numbers of the rules. Those shown are well founded (docs and policy.rs say how).";
+    let about = "The numbers of the rules. Spans of time are in seconds.";
     section("policy", about, settings.collect())
 }
 

@@ -10,7 +10,7 @@ use nidan_core::methods::{CannotAdd, Kind, Method, Role, is_replaced, may_add, t
 use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
-use nidan_core::totp::Seed;
+use nidan_core::totp::{Learnt, Seed};
 
 use super::open::{self, CodeMessage, NewCeremony};
 use super::{FlowError, Job, Origin, record};
@@ -116,10 +116,10 @@ impl Job<AddMethod> {
     ) -> Result<Ran, StoreError> {
         let (app, input, now) = (&*self.app, &self.input, self.now);
         let id: AuthenticatorId = app.new_id(now);
-        let seed = Seed::new(app.random.bytes());
+        let seed = Seed::from_bytes(app.random.bytes());
         let means = match (&input.means, phone_key) {
             (NewMeans::Phone(number), Some(key)) => Means::Phone { number: number.clone(), key },
-            _ => Means::App { seed: seed.clone(), last_step: -1, drift: 0 },
+            _ => Means::App { seed: seed.clone(), learnt: Learnt::default() },
         };
         let new = Authenticator {
             method: Method { id, kind, role: input.role, confirmed: false },

@@ -14,7 +14,7 @@ use nidan_core::message::MessageKind;
 use nidan_core::methods::{Kind, Method, two_step_ready};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::{Grant, SecondProof};
-use nidan_core::totp::{self, TotpVerdict};
+use nidan_core::totp::{self, Learnt, TotpVerdict};
 
 use super::grant::{Granted, complete_on_device, grant};
 use super::{FlowError, Job, Origin, accounts, notice, record};
@@ -176,14 +176,15 @@ impl Job<CheckCode> {
             Secrets::Sent(code) => return Ok(if code.matches(typed) { Verdict::Accepted } else { WRONG }),
             Secrets::App(method) => method,
         };
-        let Means::App { seed, last_step, drift } = &method.means else { return Ok(WRONG) };
+        let Means::App { seed, learnt } = &method.means else { return Ok(WRONG) };
         let verdict = match method.method.confirmed {
-            true => totp::verify(seed, typed.expose(), self.now, (*drift, *last_step), &self.app.policy),
+            true => totp::verify(seed, typed.expose(), self.now, *learnt, &self.app.policy),
             false => totp::enrol(seed, typed.expose(), self.now),
         };
         match verdict {
             TotpVerdict::Accepted { step, drift } => {
-                let first = authenticator::use_step(tx, account.id, method.method.id, (step, drift)).await?;
+                let learnt = Learnt { last_step: step, drift };
+                let first = authenticator::learn(tx, account.id, method.method.id, learnt).await?;
                 Ok(if first { Verdict::Accepted } else { Verdict::AlreadyUsed })
             }
             TotpVerdict::AlreadyUsed => Ok(Verdict::AlreadyUsed),

@@ -110,7 +110,9 @@ impl Job<Look> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Looked>, StoreError> {
         let Some(account) = account::load(tx, &self.app, self.input.ceremony.account).await? else { return Ok(None) };
         let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
-        let Some(open) = open.filter(|open| open.ceremony.holder.admits(&self.input.presented)) else { return Ok(None) };
+        let Some(open) = open.filter(|open| open.ceremony.holder.admits(&self.input.presented)) else {
+            return Ok(None);
+        };
         let authenticators = authenticator::list(tx, &account).await?;
         let (awaited, others): (Vec<&Authenticator>, Vec<&Authenticator>) =
             authenticators.iter().partition(|method| Some(method.method.id) == open.authenticator);

@@ -19,7 +19,6 @@ use crate::store::{StoreError, Tx};
 
 pub mod accounts;
 pub mod add_method;
-pub mod api_keys;
 pub mod check_code;
 pub mod grant;
 pub mod look;

@@ -73,7 +73,12 @@ fn life(app: &App, purpose: Purpose) -> Span {
 }
 
 /// A ceremony's id and, for a browser, the token that holds it.
-pub(super) fn new_holder(app: &App, account: &Account, browser: bool, now: Timestamp) -> (CeremonyId, Holder, Option<Secret<String>>) {
+pub(super) fn new_holder(
+    app: &App,
+    account: &Account,
+    browser: bool,
+    now: Timestamp,
+) -> (CeremonyId, Holder, Option<Secret<String>>) {
     let id = app.new_id(now);
     if !browser {
         return (id, Holder::Site, None);
@@ -107,7 +112,7 @@ pub(super) async fn challenge(
         id: open.challenge(),
         challenge: Challenge::open(Digits::Six, now, &app.policy),
         key_version: app.keys.newest(),
-        tag: Tag::new(app.random.bytes()).as_str().to_owned(),
+        tag: Tag::from_random(app.random.bytes()).to_string(),
     };
     if !ceremony::open_challenge(tx, open, &sent).await? {
         return Ok(None);

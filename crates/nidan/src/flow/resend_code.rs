@@ -110,7 +110,8 @@ impl Job<ResendCode> {
         way: AuthenticatorId,
     ) -> Result<Ran, StoreError> {
         let method = authenticator::find(tx, account, way).await?;
-        let Some(method) = method.filter(|method| method.method.confirmed && open.ceremony.purpose == Purpose::SignIn) else {
+        let Some(method) = method.filter(|method| method.method.confirmed && open.ceremony.purpose == Purpose::SignIn)
+        else {
             return Ok((Resent::NoSuchWay, None));
         };
         if !ceremony::turn_to(tx, &open, way).await? {

@@ -103,7 +103,12 @@ pub struct Listed {
 }
 
 /// The sessions of an account that are alive, the one used last first.
-pub(super) async fn list(tx: &mut Tx<'_>, app: &App, account: &Account, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
+pub(super) async fn list(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Vec<Listed>, StoreError> {
     let idle = app.policy.session_idle;
     let alive = session::list(tx, account.id).await?.into_iter().filter(|found| found.is_alive(now, idle));
     alive

@@ -77,7 +77,9 @@ pub async fn begin(app: &Arc<App>, sign_in: SignIn) -> Result<SignInAnswer, Flow
     };
     let first = match sign_in.proof {
         Proof::SiteVouches => FirstProof::SitePassword,
-        Proof::Password(typed) if is_password(app, &typed, found.as_ref(), &sign_in.origin).await? => FirstProof::Password,
+        Proof::Password(typed) if is_password(app, &typed, found.as_ref(), &sign_in.origin).await? => {
+            FirstProof::Password
+        }
         Proof::Password(_) => return Ok(SignInAnswer::InvalidCredentials),
     };
     let Some(account) = found else { return Ok(SignInAnswer::InvalidCredentials) };
@@ -196,7 +198,8 @@ impl Job<Begin> {
             }
             Standing::Reused => {
                 device::remove(tx, account.id, known.id).await?;
-                record(tx, app, account, (Event::DeviceTokenReused, origin, known.client.program.as_deref()), now).await?;
+                record(tx, app, account, (Event::DeviceTokenReused, origin, known.client.program.as_deref()), now)
+                    .await?;
                 let notice = notice::claim(tx, app, account, (MessageKind::DeviceReuse, origin), now).await?;
                 Ok(Presented { notice: Some(notice), ..Presented::default() })
             }
@@ -252,7 +255,12 @@ impl Job<Begin> {
         Ok((SignInAnswer::CodeRequired(Started { ceremony, token, device_token: presented.successor }), messages))
     }
 
-    async fn email_to_confirm(&self, tx: &mut Tx<'_>, account: &Account, presented: Presented) -> Result<Begun, StoreError> {
+    async fn email_to_confirm(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        presented: Presented,
+    ) -> Result<Begun, StoreError> {
         let origin = &self.input.origin;
         let (id, holder, token) = open::new_holder(&self.app, account, matches!(self.input.by, By::Browser), self.now);
         let ceremony = NewCeremony {

@@ -114,7 +114,8 @@ impl Sealing {
     /// Likewise, or what was sealed is no text.
     pub fn open_text(&self, column: &'static str, row: &[u8], sealed: &[u8]) -> Result<Secret<String>, StoreError> {
         let bytes = self.open(column, row, sealed)?;
-        let text = String::from_utf8(bytes.expose().clone()).map_err(|_| StoreError::corrupt(column, "it is no text"))?;
+        let text =
+            String::from_utf8(bytes.expose().clone()).map_err(|_| StoreError::corrupt(column, "it is no text"))?;
         Ok(Secret::new(text))
     }
 }
@@ -145,7 +146,8 @@ impl Account {
             .map_err(|_| StoreError::corrupt("account.data_key", "no key of the key file opens it"))?;
         let sealing = Sealing { key, random: app.random.clone() };
         let email = sealing.open_text(EMAIL, id.as_bytes(), row.blob(2)?)?;
-        let external_id = row.opt_blob(4)?.map(|sealed| sealing.open_text(EXTERNAL_ID, id.as_bytes(), sealed)).transpose()?;
+        let external_id =
+            row.opt_blob(4)?.map(|sealed| sealing.open_text(EXTERNAL_ID, id.as_bytes(), sealed)).transpose()?;
         Ok(Self {
             id,
             active: row.flag(0)?,
@@ -153,7 +155,8 @@ impl Account {
             email_verified_at: row.opt_time(3)?,
             external_id: external_id.map(|text| text.expose().clone()),
             language: language(row.text(6)?)?,
-            groups: serde_json::from_str(row.text(7)?).map_err(|_| StoreError::corrupt("account.site_groups", "no list"))?,
+            groups: serde_json::from_str(row.text(7)?)
+                .map_err(|_| StoreError::corrupt("account.site_groups", "no list"))?,
             sec_epoch: row.int(8)?,
             two_step_since: row.opt_time(9)?,
             last_seen_at: row.opt_time(10)?,

@@ -58,7 +58,8 @@ pub async fn recent(tx: &mut Tx<'_>, account: &Account, limit: u8) -> Result<Vec
             let id: EventId = row.id(0)?;
             let event = Event::from_name(row.text(1)?).ok_or_else(|| StoreError::corrupt("audit.kind", "unknown"))?;
             let facts = account.sealing().open(FACTS, id.as_bytes(), row.blob(2)?)?;
-            let facts = serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
+            let facts =
+                serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
             Ok(Recorded { event, facts, at: row.time(3)? })
         })
         .collect()

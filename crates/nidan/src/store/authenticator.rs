@@ -5,7 +5,7 @@ use nidan_core::id::{AccountId, AuthenticatorId};
 use nidan_core::methods::{Kind, Method, Role};
 use nidan_core::phone::PhoneNumber;
 use nidan_core::time::Timestamp;
-use nidan_core::totp::Seed;
+use nidan_core::totp::{Learnt, Seed};
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
@@ -18,11 +18,11 @@ sql! {
               FROM authenticator WHERE account_id = $1 AND authenticator_id = $2";
     INSERT = "INSERT INTO authenticator (account_id, authenticator_id, kind, role, secret, phone_key, about, last_step, drift,
                                          created_ms, confirmed_ms)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, -1, 0, $8, NULL)";
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
     CONFIRM = "UPDATE authenticator SET confirmed_ms = $3
                 WHERE account_id = $1 AND authenticator_id = $2 AND confirmed_ms IS NULL";
-    STEP = "UPDATE authenticator SET last_step = $3, drift = $4
-             WHERE account_id = $1 AND authenticator_id = $2 AND last_step < $3";
+    LEARN = "UPDATE authenticator SET last_step = $3, drift = $4
+              WHERE account_id = $1 AND authenticator_id = $2 AND last_step < $3";
     REMOVE = "DELETE FROM authenticator WHERE account_id = $1 AND authenticator_id = $2";
 }
 
@@ -48,10 +48,8 @@ pub enum Means {
     App {
         /// The shared secret.
         seed: Seed,
-        /// The greatest time step ever accepted.
-        last_step: i64,
-        /// The learnt offset of its clock, in steps.
-        drift: i64,
+        /// What its codes so far have taught of it.
+        learnt: Learnt,
     },
 }
 
@@ -85,16 +83,19 @@ impl Authenticator {
 
     fn read(account: &Account, row: &Row) -> Result<Self, StoreError> {
         let id: AuthenticatorId = row.id(0)?;
-        let kind = Kind::from_stored(row.int(1)?).ok_or_else(|| StoreError::corrupt("authenticator.kind", "unknown"))?;
-        let role = Role::from_stored(row.int(2)?).ok_or_else(|| StoreError::corrupt("authenticator.role", "unknown"))?;
+        let kind =
+            Kind::from_stored(row.int(1)?).ok_or_else(|| StoreError::corrupt("authenticator.kind", "unknown"))?;
+        let role =
+            Role::from_stored(row.int(2)?).ok_or_else(|| StoreError::corrupt("authenticator.role", "unknown"))?;
         let secret = account.sealing().open(SECRET, id.as_bytes(), row.blob(3)?)?;
         let about = account.sealing().open(ABOUT, id.as_bytes(), row.blob(5)?)?;
         let confirmed_at = row.opt_time(9)?;
         let means = match kind {
             Kind::Sms => Means::Phone { number: phone(secret.expose())?, key: row.array(4)? },
             Kind::Totp => {
-                let seed = Seed::from_slice(secret.expose()).ok_or_else(|| StoreError::corrupt(SECRET, "no seed"))?;
-                Means::App { seed, last_step: row.int(6)?, drift: row.int(7)? }
+                let bytes = secret.expose().as_slice().try_into();
+                let seed = Seed::from_bytes(bytes.map_err(|_| StoreError::corrupt(SECRET, "no seed"))?);
+                Means::App { seed, learnt: Learnt { last_step: row.int(6)?, drift: row.int(7)? } }
             }
         };
         Ok(Self {
@@ -113,7 +114,7 @@ const ABOUT: &str = "authenticator.about";
 fn phone(e164: &[u8]) -> Result<PhoneNumber, StoreError> {
     std::str::from_utf8(e164)
         .ok()
-        .and_then(PhoneNumber::from_e164)
+        .and_then(|e164| PhoneNumber::from_e164(e164).ok())
         .ok_or_else(|| StoreError::corrupt(SECRET, "no phone number"))
 }
 
@@ -123,7 +124,11 @@ pub async fn list(tx: &mut Tx<'_>, account: &Account) -> Result<Vec<Authenticato
 }
 
 /// One method of an account.
-pub async fn find(tx: &mut Tx<'_>, account: &Account, id: AuthenticatorId) -> Result<Option<Authenticator>, StoreError> {
+pub async fn find(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    id: AuthenticatorId,
+) -> Result<Option<Authenticator>, StoreError> {
     let row = tx.optional(&FIND, &[account.id.into(), id.into()]).await?;
     row.map(|row| Authenticator::read(account, &row)).transpose()
 }
@@ -136,9 +141,9 @@ pub fn methods(authenticators: &[Authenticator]) -> Vec<Method> {
 /// Adds a pending method.
 pub async fn insert(tx: &mut Tx<'_>, account: &Account, new: &Authenticator) -> Result<(), StoreError> {
     let row = new.method.id.as_bytes();
-    let (secret, phone_key) = match &new.means {
-        Means::Phone { number, key } => (account.sealing().seal(SECRET, row, number.e164().expose().as_bytes()), Some(*key)),
-        Means::App { seed, .. } => (account.sealing().seal(SECRET, row, seed.as_bytes()), None),
+    let (secret, phone_key, learnt) = match &new.means {
+        Means::Phone { number, key } => (number.e164().as_bytes(), Some(*key), Learnt::default()),
+        Means::App { seed, learnt } => (seed.as_bytes().as_slice(), None, *learnt),
     };
     let about = serde_json::to_vec(&new.about).unwrap_or_default();
     let values = [
@@ -146,9 +151,11 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account, new: &Authenticator) -> 
         new.method.id.into(),
         new.method.kind.stored().into(),
         new.method.role.stored().into(),
-        secret.into(),
+        account.sealing().seal(SECRET, row, secret).into(),
         phone_key.into(),
         account.sealing().seal(ABOUT, row, &about).into(),
+        learnt.last_step.into(),
+        learnt.drift.into(),
         new.created_at.into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
@@ -165,13 +172,13 @@ pub async fn confirm(
 }
 
 /// The one gate of an app's code: `true` for the first use of this time step or a later one (RFC 6238 §5.2).
-pub async fn use_step(
+pub async fn learn(
     tx: &mut Tx<'_>,
     account: AccountId,
     id: AuthenticatorId,
-    (step, drift): (i64, i64),
+    learnt: Learnt,
 ) -> Result<bool, StoreError> {
-    Ok(tx.execute(&STEP, &[account.into(), id.into(), step.into(), drift.into()]).await? == 1)
+    Ok(tx.execute(&LEARN, &[account.into(), id.into(), learnt.last_step.into(), learnt.drift.into()]).await? == 1)
 }
 
 /// Removes a method; `false` if there is none.

@@ -9,8 +9,8 @@ use nidan_core::sign_in::FirstProof;
 use nidan_core::time::Timestamp;
 use nidan_core::token::TokenHash;
 
-use super::client::{self, Client};
 use super::account::Account;
+use super::client::{self, Client};
 use super::{Row, StoreError, Tx, Value, sql};
 
 sql! {
@@ -187,7 +187,13 @@ pub async fn open_challenge(tx: &mut Tx<'_>, open: &Open, sent: &Sent) -> Result
 }
 
 /// The one gate of a resend: `true` for the one who may claim the `n`-th message.
-pub async fn send_again(tx: &mut Tx<'_>, account: AccountId, id: ChallengeId, n: u8, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn send_again(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: ChallengeId,
+    n: u8,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     Ok(tx.execute(&SEND_AGAIN, &[account.into(), id.into(), i64::from(n).into(), now.into()]).await? == 1)
 }
 

@@ -100,7 +100,12 @@ pub async fn insert(
 }
 
 /// Its successor was presented: from now on it is the token, and the old value is dead.
-pub async fn advance(tx: &mut Tx<'_>, account: AccountId, id: DeviceId, successor: &TokenHash) -> Result<(), StoreError> {
+pub async fn advance(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: DeviceId,
+    successor: &TokenHash,
+) -> Result<(), StoreError> {
     tx.execute(&ADVANCE, &[account.into(), id.into(), successor.as_bytes().into()]).await.map(drop)
 }
 
@@ -143,7 +148,13 @@ pub async fn used(
 }
 
 /// A second step was completed on it again: its life begins anew, trusted or not as its owner chose.
-pub async fn trust(tx: &mut Tx<'_>, account: AccountId, id: DeviceId, trusted: bool, now: Timestamp) -> Result<(), StoreError> {
+pub async fn trust(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: DeviceId,
+    trusted: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     tx.execute(&TRUST, &[account.into(), id.into(), trusted.into(), now.into()]).await.map(drop)
 }
 
