@@ -50,15 +50,6 @@ email-device-reuse-body =
     This notice can also come after you restored a browser from a backup or moved it to
     another computer.
 
-email-method-added-subject = { $brand }: a verification method was added
-email-method-added-body =
-    A method of two-step verification was added to your account at { $brand } ({ $domain }).
-
-    If it was you, there is nothing to do.
-
-    If it was not: open { $brand } the usual way, sign in, check your methods and recent
-    activity on the Security page, and press "Sign out everywhere".
-
 email-two-step-on-subject = { $brand }: two-step verification is on
 email-two-step-on-body =
     Two-step verification is now on for your account at { $brand } ({ $domain }).
