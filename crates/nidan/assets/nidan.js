@@ -40,13 +40,15 @@ for (const button of navigator.clipboard ? all("[data-copy]") : []) {
 
 // The demo phone shows what arrives.
 for (const part of all("[data-refresh]")) {
-  setInterval(async () => {
+  const timer = setInterval(async () => {
     if (document.hidden) return;
     try {
       const answer = await fetch(location.href);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(part.id);
       if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
-    } catch {}
+    } catch {
+      clearInterval(timer);
+    }
   }, 2000);
 }

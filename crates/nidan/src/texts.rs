@@ -177,8 +177,6 @@ pub enum EmailText {
     AddressInUse,
     /// An old token of a trusted device was used again and the device was signed out.
     DeviceReuse,
-    /// A method was added to the account.
-    MethodAdded,
     /// Two methods are confirmed: two-step verification is on.
     TwoStepOn,
 }
@@ -190,7 +188,6 @@ impl EmailText {
             Self::ConfirmAddress => "email-confirm-subject",
             Self::AddressInUse => "email-address-in-use-subject",
             Self::DeviceReuse => "email-device-reuse-subject",
-            Self::MethodAdded => "email-method-added-subject",
             Self::TwoStepOn => "email-two-step-on-subject",
         }
     }
@@ -201,7 +198,6 @@ impl EmailText {
             Self::ConfirmAddress => "email-confirm-body",
             Self::AddressInUse => "email-address-in-use-body",
             Self::DeviceReuse => "email-device-reuse-body",
-            Self::MethodAdded => "email-method-added-body",
             Self::TwoStepOn => "email-two-step-on-body",
         }
     }

@@ -25,12 +25,12 @@ email-confirm-body =
     If your screen does not show { $tag }, do not enter the code.
     Tell it to nobody. { $brand } ({ $domain }) never asks you for it.
 
-    If this means nothing to you, delete this e-mail. Somebody may have mistyped an
+    If this means nothing to you, delete this email. Somebody may have mistyped an
     address. Without the code, nothing is registered.
 
 email-address-in-use-subject = { $brand }: you already have an account
 email-address-in-use-body =
-    Somebody asked to open a new account at { $brand } with this e-mail address.
+    Somebody asked to open a new account at { $brand } with this email address.
     You already have an account with it, so no new one was opened.
 
     If it was you: open { $brand } ({ $domain }) the usual way and sign in.
@@ -49,15 +49,6 @@ email-device-reuse-body =
 
     This notice can also come after you restored a browser from a backup or moved it to
     another computer.
-
-email-method-added-subject = { $brand }: a verification method was added
-email-method-added-body =
-    A method of two-step verification was added to your account at { $brand } ({ $domain }).
-
-    If it was you, there is nothing to do.
-
-    If it was not: open { $brand } the usual way, sign in, check your methods and recent
-    activity on the Security page, and press "Sign out everywhere".
 
 email-two-step-on-subject = { $brand }: two-step verification is on
 email-two-step-on-body =

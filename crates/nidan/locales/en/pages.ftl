@@ -4,7 +4,7 @@
 
 skip = Skip to content
 nav = Menu
-demo-line = This is a demo. No SMS or e-mail is really sent.
+demo-line = This is a demo. No SMS or email is really sent.
 demo-line-link = See them on the demo phone
 demo-line-start = How to start
 title-error = Error:{" "}
@@ -18,24 +18,23 @@ sign-out = Sign out
 ## Sign-up
 
 sign-up-title = Create an account
-sign-up-lead = Choose an e-mail address and a password. Then we guide you through two-step verification, which protects your account. It takes about 5 minutes. Keep a mobile phone that receives SMS at hand.
-email-label = E-mail address
+sign-up-lead = Choose an email address and a password. Then we guide you through two-step verification, which protects your account. It takes about 5 minutes. Keep a mobile phone that receives SMS at hand.
+email-label = Email address
 email-hint = We will send a code to it.
 new-password-label = Password
 password-rule-length = At least { $length } characters. Longer is safer.
 password-rule-free = Symbols and capital letters are not required.
-password-rule-common = Not one that many people use, or close to your name or e-mail address.
+password-rule-common = Common passwords, and ones close to your name or email address, are refused.
 password-show = Show password
 sign-up-button = Create and continue
 sign-up-have-account = Already have an account?
-email-missing = Enter your e-mail address.
-email-not-an-address = This is not an e-mail address. Example: hanako@example.com
+email-missing = Enter your email address.
+email-not-an-address = This is not an email address. Example: hanako@example.com
 password-missing = Enter a password.
 password-too-short = The password is too short. Make it longer.
 password-too-long = The password is too long. Make it shorter.
 password-common = Many people use this password. Choose another one.
-password-too-easy = This password is easy to guess. A few unrelated words in a row make a safe one.
-password-about-you = The password is too close to your e-mail address or the name of this site. Choose another one.
+password-too-easy = This password is easy to guess, or close to your email address or the name of this site. A few unrelated words in a row make a safe one.
 
 ## Codes
 
@@ -66,11 +65,11 @@ resend-no-more = It cannot be sent any more. The code that arrived still works.
 tag-label = Letters of this screen:
 sent-at = Sent { $at }, message { $serial } today
 
-mail-code-title = Confirm your e-mail address
+mail-code-title = Confirm your email address
 mail-sent = We sent a code to { $destination }.
-mail-tag = Check that the e-mail shows the same letters, then enter its code.
+mail-tag = Check that the email shows the same letters, then enter its code.
 mail-code-button = Confirm
-mail-missing-title = No e-mail?
+mail-missing-title = No email?
 mail-missing-wait = Wait about a minute.
 mail-missing-spam = Look in your spam folder.
 mail-missing-typo = Check the address above for typing mistakes.
@@ -82,8 +81,8 @@ mail-start-again = Start over
 password-label = Password
 sign-in-button = Sign in
 sign-in-no-account = New to { $brand }?
-sign-in-wrong = The e-mail address or the password is wrong.
-sign-in-missing = Enter your e-mail address and your password.
+sign-in-wrong = The email address or the password is wrong.
+sign-in-missing = Enter your email address and your password.
 notice-signed-out = You are signed out.
 notice-signed-out-everywhere = You are signed out everywhere, and no device is trusted any more.
 notice-ran-out = Time ran out, so this was ended to be safe. Please sign in again.
@@ -107,7 +106,7 @@ way-current = In use now
 ## Setting up two-step verification
 
 steps = Steps of the setup (3 in all)
-step-email = E-mail
+step-email = Email
 step-phone = Phone
 step-app = App
 step-done = done
@@ -121,6 +120,7 @@ phone-hint = Example: 090-1234-5678 (with or without hyphens)
 phone-button = Send a code by SMS
 phone-missing = Enter your mobile phone number.
 phone-not-a-number = We could not read this as a phone number. Write it like 090-1234-5678.
+phone-ambiguous = This could be two different numbers. Write it from the first 0, like 090-1234-5678.
 phone-foreign = Enter a Japanese mobile number. We cannot send to numbers abroad.
 phone-ip = Numbers starting with 050 cannot receive SMS. Enter a mobile number (090, 080, 070…).
 phone-no-sms = This number cannot receive SMS. Enter a mobile number (090, 080, 070…).
@@ -182,7 +182,7 @@ activity-look = please check
 notice-device-removed = The device is no longer trusted.
 notice-session-ended = That device is signed out.
 activity-signed-up = Account created
-activity-email-confirmed = E-mail address confirmed
+activity-email-confirmed = Email address confirmed
 activity-sms-added = Phone number (SMS) added
 activity-app-added = Authenticator app added
 activity-two-step-on = Two-step verification turned on
@@ -223,7 +223,7 @@ error-home = To the first page
 ## Demo
 
 demo-title = Try Nidan
-demo-text = Set up two-step verification and sign in with it, all on this one machine. Nothing is sent outside: SMS and e-mail arrive on a “demo phone” on your screen.
+demo-text = Set up two-step verification and sign in with it, all on this one machine. Nothing is sent outside: SMS and email arrive on a “demo phone” on your screen.
 demo-phone-title = Open the demo phone
 demo-phone-text = Keep it open in another tab. Your codes arrive there.
 demo-phone-open = Demo phone
@@ -232,8 +232,8 @@ demo-sign-up-text = Make something up: hanako@example.jp and 090-1234-5678 will 
 demo-again-title = Sign in again
 demo-again-text = Sign out, sign in and enter a code. Once you trust the device, the password is enough the time after.
 phone-demo-title = Demo phone
-phone-demo-text = SMS and e-mails that this server has sent, newest first.
+phone-demo-text = SMS and emails that this server has sent, newest first.
 phone-demo-refresh = Refresh
 phone-demo-none = Nothing has arrived yet.
 channel-sms = SMS
-channel-email = E-mail
+channel-email = Email

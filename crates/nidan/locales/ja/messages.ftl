@@ -55,15 +55,6 @@ email-device-reuse-body =
     ブラウザーのデータをバックアップから戻した場合や、別のパソコンに移した場合にも、
     このお知らせが届くことがあります。
 
-email-method-added-subject = 【{ $brand }】確認方法を追加しました
-email-method-added-body =
-    { $brand }（{ $domain }）のアカウントに、2段階認証の確認方法が追加されました。
-
-    ご本人の操作であれば、何もする必要はありません。
-
-    お心当たりがない場合は、いつもの方法で{ $brand }を開いてログインし、「セキュリティ」の画面で
-    確認方法と最近の履歴を確かめてから、「すべての端末からログアウト」を押してください。
-
 email-two-step-on-subject = 【{ $brand }】2段階認証が有効になりました
 email-two-step-on-body =
     { $brand }（{ $domain }）のアカウントで、2段階認証が有効になりました。

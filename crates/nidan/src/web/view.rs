@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::texts::T;
 
@@ -42,11 +42,11 @@ pub const ICON: &str = include_str!("../../assets/icon.svg");
 /// The address that serves [`ICON`].
 pub const ICON_PATH: &str = "/assets/icon.svg";
 
-/// What `style-src` of the Content-Security-Policy must allow for [`STYLE`]: `'sha256-…'`, with its quotes.
-pub fn style_source() -> &'static str {
-    static SOURCE: LazyLock<String> =
-        LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, STYLE.as_bytes()))));
-    &SOURCE
+/// SHA-256 of [`STYLE`], by which the Content-Security-Policy allows it.
+pub fn style_sha256() -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, STYLE.as_bytes()).as_ref());
+    hash
 }
 
 /// [`SCRIPT_PATH`] with a query that changes with the script.

@@ -33,10 +33,8 @@ pub enum PasswordProblem {
     TooLong,
     /// On the list of passwords that many people use.
     Common,
-    /// Guessed too soon.
+    /// Guessed too soon, or made of the e-mail address or the site's name.
     TooEasy,
-    /// Made of the e-mail address or the site's name.
-    AboutYou,
 }
 
 impl PasswordProblem {
@@ -47,7 +45,18 @@ impl PasswordProblem {
             Self::TooLong => "password-too-long",
             Self::Common => "password-common",
             Self::TooEasy => "password-too-easy",
-            Self::AboutYou => "password-about-you",
+        }
+    }
+}
+
+impl From<nidan_core::password::PasswordProblem> for PasswordProblem {
+    fn from(problem: nidan_core::password::PasswordProblem) -> Self {
+        use nidan_core::password::PasswordProblem as Rule;
+        match problem {
+            Rule::TooShort => Self::TooShort,
+            Rule::TooLong => Self::TooLong,
+            Rule::Common => Self::Common,
+            Rule::Guessable => Self::TooEasy,
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum PhoneProblem {
     Missing,
     /// It is no phone number.
     NotANumber,
+    /// Two different numbers could be meant.
+    Ambiguous,
     /// Not a Japanese number.
     Foreign,
     /// An IP-phone number (050): it takes no SMS.
@@ -42,10 +44,24 @@ impl PhoneProblem {
         match self {
             Self::Missing => "phone-missing",
             Self::NotANumber => "phone-not-a-number",
+            Self::Ambiguous => "phone-ambiguous",
             Self::Foreign => "phone-foreign",
             Self::IpPhone => "phone-ip",
             Self::NoSms => "phone-no-sms",
             Self::TooMany => "phone-too-many",
+        }
+    }
+}
+
+impl From<nidan_core::phone::PhoneProblem> for PhoneProblem {
+    fn from(problem: nidan_core::phone::PhoneProblem) -> Self {
+        use nidan_core::phone::{NumberKind, PhoneProblem as Rule};
+        match problem {
+            Rule::NotANumber => Self::NotANumber,
+            Rule::Ambiguous => Self::Ambiguous,
+            Rule::ForeignCountry => Self::Foreign,
+            Rule::NoSms(NumberKind::IpPhone) => Self::IpPhone,
+            Rule::NoSms(_) => Self::NoSms,
         }
     }
 }
