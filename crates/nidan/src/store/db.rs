@@ -271,3 +271,40 @@ impl<'c> Tx<'c> {
         error
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_the_password() {
+        for (url, shown) in [
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("sqlite:data/nidan.db", "sqlite:data/nidan.db"),
+            (
+                "postgres://nidan:p%40ss:w@rd@db.example:5432/nidan?sslmode=disable&password=hidden",
+                "postgres://nidan@db.example:5432/nidan",
+            ),
+            ("postgresql:///nidan?host=/run/postgresql", "postgresql:///nidan"),
+        ] {
+            let parsed: DatabaseUrl = url.parse().expect(url);
+            assert_eq!((parsed.to_string(), format!("{parsed:?}")), (shown.to_owned(), shown.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused_without_repeating_it() {
+        for url in [
+            "",
+            "nidan.db",
+            "sqlite:",
+            "mysql://u:geheim@h/n",
+            "postgres://",
+            "postgres://u:geheim@h:port/n",
+            "postgres://u:geheim@h/n?what=ever",
+        ] {
+            let error = url.parse::<DatabaseUrl>().expect_err(url).to_string();
+            assert!(!error.is_empty() && !error.contains("geheim"), "{error}");
+        }
+    }
+}

@@ -81,7 +81,7 @@ pub enum SchemaMismatch {
 pub async fn migrate(db: &Db) -> Result<i64, SchemaMismatch> {
     let mut attempt = 1;
     while let Err(error) = db.transact((), |tx, ()| Box::pin(create_table(tx))).await {
-        if attempt == ATTEMPTS {
+        if attempt == ATTEMPTS || matches!(error, StoreError::Unavailable { .. }) {
             return Err(error.into());
         }
         attempt += 1;

@@ -397,3 +397,49 @@ impl ToSql for Value {
 
     to_sql_checked!();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encryption_is_the_default_wherever_somebody_could_listen() {
+        let cases = [
+            ("postgres://nidan@db.example/nidan", true),
+            ("postgres://nidan@db.example/nidan?sslmode=require&connect_timeout=3", true),
+            ("postgres://nidan@db.example/nidan?connect_timeout=3&sslmode=verify-full", true),
+            ("postgres://nidan@db.example/nidan?sslmode=disable", false),
+            ("postgres://nidan@localhost,db.example/nidan", true),
+            ("postgres://nidan@localhost/nidan", false),
+            ("postgres://nidan@127.0.0.1:5433/nidan", false),
+            ("postgres:///nidan?host=/run/postgresql", false),
+            ("postgres://nidan@localhost/nidan?sslmode=verify-full", true),
+        ];
+        for (url, verify) in cases {
+            let target = Target::parse(url).expect(url);
+            assert_eq!(target.verify, verify, "{url}");
+            assert_eq!(target.config.get_ssl_mode() == SslMode::Require, verify, "{url}");
+            assert_eq!(target.config.get_dbname(), Some("nidan"), "{url}");
+        }
+        for mode in ["prefer", "allow", "verify-ca", "verify_full", ""] {
+            let refused = Target::parse(&format!("postgres://nidan@db.example/nidan?sslmode={mode}"));
+            assert!(refused.is_err_and(|error| error.to_string().contains("verify-full")), "{mode}");
+        }
+    }
+
+    #[test]
+    fn the_certificate_file_is_unescaped() {
+        let target = Target::parse("postgres://h/n?sslrootcert=/etc/a%20b+c.pem").expect("a URL");
+        assert_eq!(target.root_cert.as_deref(), Some("/etc/a b+c.pem"));
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_short() {
+        for attempt in 1..ATTEMPTS {
+            let (least, most) = (BACKOFF_MS << (attempt - 1), BACKOFF_MS << attempt);
+            for _ in 0..100 {
+                assert!((u128::from(least)..=u128::from(most)).contains(&pause(attempt).as_millis()));
+            }
+        }
+    }
+}
