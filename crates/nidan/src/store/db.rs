@@ -176,7 +176,7 @@ pub struct Tx<'c> {
 
 pub(super) enum Connection<'c> {
     Sqlite(&'c mut rusqlite::Connection),
-    Postgres(Session<'c>),
+    Postgres(&'c mut Session),
 }
 
 /// Why a statement failed, and whether the whole transaction may be tried again at once.
@@ -191,9 +191,9 @@ impl<'c> Tx<'c> {
         Self { connection, failure: None }
     }
 
-    /// The connection, and the failure of a statement if there was one: then nothing may be committed.
-    pub(super) fn end(self) -> (Connection<'c>, Option<Failure>) {
-        (self.connection, self.failure)
+    /// The failure of a statement, if there was one: then nothing may be committed.
+    pub(super) fn end(self) -> Option<Failure> {
+        self.failure
     }
 
     /// Which database this is, for the few places where they truly differ.

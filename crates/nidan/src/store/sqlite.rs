@@ -245,7 +245,7 @@ fn polled_once<I, T>(connection: &mut Connection, input: &I, body: Body<I, T>) -
             Err(StoreError::refused("a transaction", "its body waited for something else than the database"))
         }
     };
-    match tx.end().1 {
+    match tx.end() {
         Some(failure) => Err(failure.error),
         None => outcome,
     }
