@@ -201,7 +201,9 @@ mod tests {
     #[test]
     fn other_kinds_and_spellings_are_refused() {
         let account = AccountId::from_bytes([0xff; 16]).to_string();
-        for text in [account.replace("acc", "dev"), account.to_uppercase(), account.replacen('7', "8", 1), account[..10].into()] {
+        for text in
+            [account.replace("acc", "dev"), account.to_uppercase(), account.replacen('7', "8", 1), account[..10].into()]
+        {
             assert_eq!(text.parse::<AccountId>(), Err(NotAnId), "{text}");
         }
     }

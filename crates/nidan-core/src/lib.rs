@@ -4,8 +4,23 @@
 //! must be saved or sent goes out as a value. Whoever calls carries it out. So every rule can be tested by tables and by
 //! exhaustion, and none can be had in two versions.
 
+pub mod api_key;
+pub mod audit;
+pub mod ceremony;
+pub mod code;
+pub mod device;
+pub mod email;
 pub mod id;
+pub mod language;
+pub mod ledger;
+pub mod message;
+pub mod methods;
+pub mod password;
+pub mod phone;
 pub mod policy;
 pub mod secret;
+pub mod sign_in;
+pub mod tag;
 pub mod time;
 pub mod token;
+pub mod totp;

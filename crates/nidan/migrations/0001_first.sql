@@ -5,7 +5,7 @@
 
 CREATE TABLE account (
   account_id {BLOB} NOT NULL PRIMARY KEY,
-  state {INT} NOT NULL,
+  state {INT} NOT NULL,               -- 0 pending: its e-mail address was never confirmed; 1 active
   data_key {BLOB} NOT NULL,           -- wrapped under a key-encryption key; erasing it erases every sealed value
   email {BLOB} NOT NULL,              -- sealed
   email_verified_ms {INT},
@@ -20,6 +20,7 @@ CREATE TABLE account (
   last_seen_ms {INT},
   created_ms {INT} NOT NULL
 ) {OPTIONS};
+CREATE INDEX account_pending ON account (created_ms) WHERE state = 0;
 
 CREATE TABLE login_key (
   key_hash {BLOB} NOT NULL PRIMARY KEY,  -- keyed hash of kind and normalised value: e-mail address, external id
@@ -37,7 +38,7 @@ CREATE TABLE authenticator (
   phone_key {BLOB},                   -- keyed hash of the number
   about {BLOB} NOT NULL,              -- sealed: label and what it lives on
   last_step {INT} NOT NULL,           -- TOTP: greatest time step ever accepted; strictly grows
-  drift {INT} NOT NULL,               -- TOTP: learnt clock offset in steps
+  drift {INT} NOT NULL,               -- TOTP: learnt offset of the app's clock, in seconds
   created_ms {INT} NOT NULL,
   confirmed_ms {INT},                 -- a pending method never authenticates
   PRIMARY KEY (account_id, authenticator_id)
@@ -61,6 +62,7 @@ CREATE TABLE ceremony (
   ended_ms {INT},
   {KEY(account_id, ceremony_id)}
 ) {OPTIONS};
+CREATE INDEX ceremony_expiry ON ceremony (expires_ms);
 
 CREATE TABLE challenge (
   account_id {BLOB} NOT NULL,
@@ -76,6 +78,7 @@ CREATE TABLE challenge (
   expires_ms {INT} NOT NULL,
   {KEY(account_id, challenge_id)}
 ) {OPTIONS};
+CREATE INDEX challenge_expiry ON challenge (expires_ms);
 
 CREATE TABLE device (
   account_id {BLOB} NOT NULL,
@@ -106,6 +109,7 @@ CREATE TABLE session (
   {KEY(account_id, session_id)}
 ) {OPTIONS};
 CREATE INDEX session_account ON session (account_id);
+CREATE INDEX session_expiry ON session (expires_ms);
 
 CREATE TABLE message (
   account_id {BLOB} NOT NULL,

@@ -1,3 +1,16 @@
-//! The server: everything that waits. The rules are in `nidan_core`.
+//! The server: everything that waits. Rules live in `nidan-core`.
 
+pub mod app;
+pub mod commands;
+pub mod config;
+pub mod flow;
+pub mod keys;
+pub mod logging;
+pub mod password_hash;
+pub mod send;
 pub mod store;
+pub mod texts;
+pub mod web;
+
+#[cfg(test)]
+mod scratch;

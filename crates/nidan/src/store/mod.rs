@@ -24,9 +24,19 @@
 //!   databases, and a body that swallows one is still rolled back;
 //! * nothing but [`Tx`] is awaited in a body (see [`Db::transact`]).
 
+pub mod account;
+pub mod api_key;
+pub mod audit;
+pub mod authenticator;
+pub mod ceremony;
+pub mod client;
 mod db;
+pub mod device;
+pub mod idempotency;
+pub mod message;
 pub mod migrate;
 mod postgres;
+pub mod session;
 mod sqlite;
 
 pub use crate::sql;
@@ -40,7 +50,22 @@ use nidan_core::time::Timestamp;
 
 /// Every statement the server runs, module by module. A new module adds its `STATEMENTS` here.
 pub fn statements() -> impl Iterator<Item = &'static Sql> {
-    [db::STATEMENTS, migrate::STATEMENTS].into_iter().flatten().copied()
+    [
+        account::STATEMENTS,
+        api_key::STATEMENTS,
+        audit::STATEMENTS,
+        authenticator::STATEMENTS,
+        ceremony::STATEMENTS,
+        db::STATEMENTS,
+        device::STATEMENTS,
+        idempotency::STATEMENTS,
+        message::STATEMENTS,
+        migrate::STATEMENTS,
+        session::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// A database, where the two differ.

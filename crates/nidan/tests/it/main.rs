@@ -5,3 +5,4 @@
 
 mod postgres;
 mod store;
+mod tidy;

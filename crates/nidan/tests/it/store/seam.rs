@@ -87,7 +87,7 @@ async fn a_swallowed_failure_is_not_committed(db: Db) {
     });
     let outcome = outcome.await;
     assert!(matches!(outcome, Err(StoreError::Conflict { .. })), "{outcome:?}");
-    assert_eq!(numbers(&db).await, []);
+    assert_eq!(numbers(&db).await, Vec::<i64>::new());
 }
 
 async fn a_failed_statement_ends_the_transaction(db: Db) {
@@ -101,7 +101,7 @@ async fn a_failed_statement_ends_the_transaction(db: Db) {
         })
     });
     assert!(outcome.await.is_err());
-    assert_eq!(numbers(&db).await, []);
+    assert_eq!(numbers(&db).await, Vec::<i64>::new());
 }
 
 async fn a_hang_up_undoes_nothing(db: Db) {
@@ -167,7 +167,7 @@ async fn a_cap_of_five_lets_exactly_five_through(db: Db) {
 async fn reading_cannot_write(db: Db) {
     let outcome = db.read((), |tx, ()| Box::pin(put(tx, 1))).await;
     assert!(matches!(outcome, Err(StoreError::Refused { .. })), "{outcome:?}");
-    assert_eq!(numbers(&db).await, []);
+    assert_eq!(numbers(&db).await, Vec::<i64>::new());
     db.transact((), |tx, ()| Box::pin(put(tx, 2))).await.expect("writing goes on");
     assert_eq!(numbers(&db).await, [2]);
 }

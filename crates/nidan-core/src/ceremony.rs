@@ -1,0 +1,256 @@
+//! A ceremony: one bounded attempt to prove something with codes. A sign-in is one; so is the confirming of an e-mail
+//! address or of a new method.
+//!
+//! Its tries are counted here, whatever method the codes are for, and taken *before* a code is compared. The store carries
+//! [`Ceremony::charge`] out as one guarded update whose limits come from [`Policy`], so that a thousand parallel requests
+//! get as many evaluated guesses as one after another would.
+
+use crate::code::{Code, Digits, Typed};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+use crate::token::TokenHash;
+
+/// What a right code will do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Complete a sign-in.
+    SignIn,
+    /// Confirm the account's e-mail address.
+    ConfirmEmail,
+    /// Confirm a new method.
+    ConfirmAuthenticator,
+}
+
+impl Purpose {
+    /// The number that the database keeps, and that codes are bound to.
+    pub const fn stored(self) -> i64 {
+        match self {
+            Self::SignIn => 1,
+            Self::ConfirmEmail => 2,
+            Self::ConfirmAuthenticator => 3,
+        }
+    }
+
+    /// From the number that the database keeps.
+    pub const fn from_stored(stored: i64) -> Option<Self> {
+        match stored {
+            1 => Some(Self::SignIn),
+            2 => Some(Self::ConfirmEmail),
+            3 => Some(Self::ConfirmAuthenticator),
+            _ => None,
+        }
+    }
+}
+
+/// Where a ceremony stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// A code is awaited.
+    Open,
+    /// A right code was given; it can do nothing more.
+    Finished,
+    /// Given up: another took its place, or its account forbids it.
+    Ended,
+}
+
+impl Stage {
+    /// The number that the database keeps.
+    pub const fn stored(self) -> i64 {
+        match self {
+            Self::Open => 0,
+            Self::Finished => 1,
+            Self::Ended => 2,
+        }
+    }
+
+    /// From the number that the database keeps.
+    pub const fn from_stored(stored: i64) -> Option<Self> {
+        match stored {
+            0 => Some(Self::Open),
+            1 => Some(Self::Finished),
+            2 => Some(Self::Ended),
+            _ => None,
+        }
+    }
+}
+
+/// Who may go on with a ceremony: it is bound to where it was begun.
+#[derive(Clone, Copy, Debug)]
+pub enum Holder {
+    /// The browser that keeps the token of this hash.
+    Browser(TokenHash),
+    /// A site, by its API key.
+    Site,
+}
+
+impl Holder {
+    /// Whether what is `presented` now is what began the ceremony.
+    pub fn admits(&self, presented: &Self) -> bool {
+        match (self, presented) {
+            (Self::Browser(kept), Self::Browser(presented)) => kept.same(presented),
+            (Self::Site, Self::Site) => true,
+            (Self::Browser(_), Self::Site) | (Self::Site, Self::Browser(_)) => false,
+        }
+    }
+}
+
+/// The state of one ceremony.
+#[derive(Clone, Copy, Debug)]
+pub struct Ceremony {
+    /// What a right code will do.
+    pub purpose: Purpose,
+    /// Who may go on with it.
+    pub holder: Holder,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Codes evaluated so far.
+    pub tries: u8,
+    /// The account's security epoch when it was opened; any later epoch ends it (security.md §4).
+    pub sec_epoch: i64,
+    /// When it closes by itself.
+    pub expires_at: Timestamp,
+}
+
+/// What a check of a code says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The right code; what it was for is done.
+    Accepted,
+    /// Not the code.
+    Wrong {
+        /// How many more will be evaluated.
+        tries_left: u8,
+    },
+    /// The code, or what it was for, is over. Also: given up, ended from elsewhere.
+    Expired,
+    /// Too many wrong codes; no more are evaluated.
+    UsedUp,
+    /// The code was accepted once already.
+    AlreadyUsed,
+    /// Not as many digits as asked for: costs no try.
+    NotACode,
+}
+
+impl Ceremony {
+    /// Takes one try, or says why none is to be had. `epoch` is the account's security epoch now.
+    ///
+    /// # Errors
+    /// The verdict to give instead of evaluating a code.
+    pub fn charge(self, epoch: i64, now: Timestamp, policy: &Policy) -> Result<Self, Verdict> {
+        match self.stage {
+            Stage::Finished => Err(Verdict::AlreadyUsed),
+            Stage::Ended => Err(Verdict::Expired),
+            Stage::Open if self.sec_epoch != epoch || now >= self.expires_at => Err(Verdict::Expired),
+            Stage::Open if self.tries >= policy.code_tries_max => Err(Verdict::UsedUp),
+            Stage::Open => Ok(Self { tries: self.tries + 1, ..self }),
+        }
+    }
+
+    /// How many more codes would be evaluated.
+    pub fn tries_left(&self, policy: &Policy) -> u8 {
+        policy.code_tries_max.saturating_sub(self.tries)
+    }
+
+    /// Closes with a right code.
+    #[must_use]
+    pub fn finish(self) -> Self {
+        Self { stage: Stage::Finished, ..self }
+    }
+}
+
+/// The code of one destination within a ceremony: how long it lives and how often it was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Challenge {
+    /// How long the code is.
+    pub digits: Digits,
+    /// When the code dies.
+    pub expires_at: Timestamp,
+    /// Messages sent for it.
+    pub sent: u8,
+    /// When the last of them was sent.
+    pub last_sent_at: Timestamp,
+}
+
+/// Whether one more message may be sent for a challenge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resend {
+    /// Yes: the `n`-th.
+    Send {
+        /// Which message of the challenge it is.
+        n: u8,
+    },
+    /// Not before then.
+    TooEarly {
+        /// When it may be asked for.
+        at: Timestamp,
+    },
+    /// No more messages for this challenge.
+    NoMore,
+    /// The code is dead; a resend would repeat it.
+    Expired,
+}
+
+impl Challenge {
+    /// A challenge whose first message is claimed now.
+    pub fn open(digits: Digits, now: Timestamp, policy: &Policy) -> Self {
+        Self { digits, expires_at: now.plus(policy.code_life), sent: 1, last_sent_at: now }
+    }
+
+    /// Whether its code still counts.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
+    /// Whether another message may be sent: spaced 30, 60, 120 s, three at most (delivery.md §3).
+    pub fn resend(&self, now: Timestamp, policy: &Policy) -> Resend {
+        if !self.is_alive(now) {
+            return Resend::Expired;
+        }
+        let Some(at) = self.resend_at(policy) else { return Resend::NoMore };
+        if now < at { Resend::TooEarly { at } } else { Resend::Send { n: self.sent + 1 } }
+    }
+
+    /// When the next message may be asked for; none: no more are sent.
+    pub fn resend_at(&self, policy: &Policy) -> Option<Timestamp> {
+        if self.sent >= policy.sms_per_challenge_max {
+            return None;
+        }
+        let wait = policy.resend_wait.get(usize::from(self.sent.saturating_sub(1)))?;
+        Some(self.last_sent_at.plus(*wait))
+    }
+}
+
+/// What is compared, and when.
+pub struct Attempt<'a> {
+    /// Who presents the code.
+    pub presented: &'a Holder,
+    /// What was typed.
+    pub typed: &'a str,
+    /// The account's security epoch now.
+    pub epoch: i64,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The whole check of a sent code, as the flow carries it out step by step: `None` where the ceremony is not the
+/// presenter's, who is told nothing; else what the ceremony has become and the verdict.
+pub fn check(
+    ceremony: Ceremony,
+    challenge: &Challenge,
+    code: &Code,
+    attempt: &Attempt<'_>,
+    policy: &Policy,
+) -> Option<(Ceremony, Verdict)> {
+    if !ceremony.holder.admits(attempt.presented) {
+        return None;
+    }
+    let Some(typed) = Typed::fold(attempt.typed, challenge.digits) else {
+        return Some((ceremony, Verdict::NotACode));
+    };
+    Some(match ceremony.charge(attempt.epoch, attempt.now, policy) {
+        Err(verdict) => (ceremony, verdict),
+        Ok(_) if !challenge.is_alive(attempt.now) => (ceremony, Verdict::Expired),
+        Ok(charged) if code.matches(&typed) => (charged.finish(), Verdict::Accepted),
+        Ok(charged) => (charged, Verdict::Wrong { tries_left: charged.tries_left(policy) }),
+    })
+}

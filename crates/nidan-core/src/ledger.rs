@@ -1,0 +1,125 @@
+//! The ledger of messages: what may become of one, and what a crash means.
+
+use crate::time::Timestamp;
+
+/// The state of a message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum State {
+    /// Waits for a worker.
+    Queued,
+    /// A worker has it.
+    Leased,
+    /// The carrier took it.
+    Accepted,
+    /// The carrier refused it.
+    Rejected,
+    /// Nobody knows whether the carrier took it. Never sent again by itself.
+    Ambiguous,
+    /// It reached the phone or mailbox.
+    Delivered,
+    /// It did not.
+    Undelivered,
+    /// Its code died before it could be delivered.
+    Expired,
+    /// The carrier says that it does not know.
+    Unknown,
+    /// A budget said no; nothing was sent.
+    Suppressed,
+}
+
+const STATES: [(State, &str); 10] = [
+    (State::Queued, "queued"),
+    (State::Leased, "leased"),
+    (State::Accepted, "accepted"),
+    (State::Rejected, "rejected"),
+    (State::Ambiguous, "ambiguous"),
+    (State::Delivered, "delivered"),
+    (State::Undelivered, "undelivered"),
+    (State::Expired, "expired"),
+    (State::Unknown, "unknown"),
+    (State::Suppressed, "suppressed"),
+];
+
+impl State {
+    /// Its name outside.
+    pub fn name(self) -> &'static str {
+        STATES[self as usize].1
+    }
+
+    /// The number that the database keeps.
+    pub const fn stored(self) -> i64 {
+        self as i64
+    }
+
+    /// From the number that the database keeps.
+    pub fn from_stored(stored: i64) -> Option<Self> {
+        STATES.get(usize::try_from(stored).ok()?).map(|(state, _)| *state)
+    }
+
+    /// Whether a worker still has to do with it.
+    pub const fn is_due(self) -> bool {
+        matches!(self, Self::Queued | Self::Leased)
+    }
+}
+
+/// A message whose lease has run out: its worker died, or lost its way to the database.
+#[derive(Clone, Copy, Debug)]
+pub struct Abandoned {
+    /// Whether the worker had begun to write to a carrier.
+    pub wired: bool,
+    /// When the message loses its worth.
+    pub expires_at: Timestamp,
+}
+
+/// What another worker does with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Takeover {
+    /// Nothing was written to the wire: it may be sent.
+    Send,
+    /// Settle it as this.
+    Settle(State),
+}
+
+impl Abandoned {
+    /// A message that may have left is never sent again (delivery.md §1.3); one that certainly did not is sent while it is
+    /// worth something.
+    pub fn takeover(&self, now: Timestamp) -> Takeover {
+        if self.wired {
+            Takeover::Settle(State::Ambiguous)
+        } else if now >= self.expires_at {
+            Takeover::Settle(State::Expired)
+        } else {
+            Takeover::Send
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_stored_and_named_as_listed() {
+        for (place, (state, name)) in STATES.into_iter().enumerate() {
+            assert_eq!(state.stored(), place as i64);
+            assert_eq!(State::from_stored(place as i64), Some(state));
+            assert_eq!(state.name(), name);
+        }
+        assert_eq!(State::from_stored(10), None);
+        assert_eq!(State::from_stored(-1), None);
+    }
+
+    #[test]
+    fn what_was_on_the_wire_is_never_sent_again() {
+        let now = Timestamp::from_ms(1_000);
+        for (wired, expires_ms, takeover) in [
+            (true, 2_000, Takeover::Settle(State::Ambiguous)),
+            (true, 500, Takeover::Settle(State::Ambiguous)),
+            (false, 2_000, Takeover::Send),
+            (false, 1_000, Takeover::Settle(State::Expired)),
+        ] {
+            let abandoned = Abandoned { wired, expires_at: Timestamp::from_ms(expires_ms) };
+            assert_eq!(abandoned.takeover(now), takeover);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+# Texts of pages.
+
+## On every page
+
+skip = Skip to content
+nav = Menu
+demo-line = This is a demo. No SMS or e-mail is really sent.
+demo-line-link = See them on the demo phone
+demo-line-start = How to start
+title-error = Error:{" "}
+alert-title = Please check.
+back = Back
+continue = Continue
+start-again = Start again
+sign-in = Sign in
+sign-out = Sign out
+
+## Sign-up
+
+sign-up-title = Create an account
+sign-up-lead = Choose an e-mail address and a password. Then we guide you through two-step verification, which protects your account. It takes about 5 minutes. Keep a mobile phone that receives SMS at hand.
+email-label = E-mail address
+email-hint = We will send a code to it.
+new-password-label = Password
+password-rule-length = At least { $length } characters. Longer is safer.
+password-rule-free = Symbols and capital letters are not required.
+password-rule-common = Not one that many people use, or close to your name or e-mail address.
+password-show = Show password
+sign-up-button = Create and continue
+sign-up-have-account = Already have an account?
+email-missing = Enter your e-mail address.
+email-not-an-address = This is not an e-mail address. Example: hanako@example.com
+password-missing = Enter a password.
+password-too-short = The password is too short. Make it longer.
+password-too-long = The password is too long. Make it shorter.
+password-common = Many people use this password. Choose another one.
+password-too-easy = This password is easy to guess. A few unrelated words in a row make a safe one.
+password-about-you = The password is too close to your e-mail address or the name of this site. Choose another one.
+
+## Codes
+
+code-title = Enter your code
+code-label = 6-digit code
+code-hint = Spaces between the digits do no harm.
+code-not-a-code = Enter the 6 digits of the code.
+code-wrong = { $tries ->
+    [one] This code is wrong. You have one more try.
+   *[other] This code is wrong. You have { $tries } more tries.
+}
+code-expired = The time for this code is over. Try again with a new one.
+code-already-used = This code has been used. Wait up to 30 seconds until your app shows the next one.
+code-used-up = There were too many wrong codes, so this was stopped. Please start again.
+code-sent-again = Sent again. The code is the same as before.
+code-not-sent-wait = { $seconds ->
+    [one] Not sent again yet: wait one more second. The code sent before still works.
+   *[other] Not sent again yet: wait { $seconds } more seconds. The code sent before still works.
+}
+code-not-sent = It cannot be sent again. The code sent before still works.
+resend = Send again
+resend-waiting = Send again ({"{n}"} s)
+resend-from = { $seconds ->
+    [one] Possible in 1 second.
+   *[other] Possible in { $seconds } seconds.
+}
+resend-no-more = It cannot be sent any more. The code that arrived still works.
+tag-label = Letters of this screen:
+sent-at = Sent { $at }, message { $serial } today
+
+mail-code-title = Confirm your e-mail address
+mail-sent = We sent a code to { $destination }.
+mail-tag = Check that the e-mail shows the same letters, then enter its code.
+mail-code-button = Confirm
+mail-missing-title = No e-mail?
+mail-missing-wait = Wait about a minute.
+mail-missing-spam = Look in your spam folder.
+mail-missing-typo = Check the address above for typing mistakes.
+mail-wrong-address = Wrong address?
+mail-start-again = Start over
+
+## Sign-in
+
+password-label = Password
+sign-in-button = Sign in
+sign-in-no-account = New to { $brand }?
+sign-in-wrong = The e-mail address or the password is wrong.
+sign-in-missing = Enter your e-mail address and your password.
+notice-signed-out = You are signed out.
+notice-signed-out-everywhere = You are signed out everywhere, and no device is trusted any more.
+notice-ran-out = Time ran out, so this was ended to be safe. Please sign in again.
+sms-sent = We sent a code by SMS to { $destination }.
+sms-tag = Enter the code only if the SMS shows the same letters.
+app-open = Open your authenticator app and enter the digits it shows for “{ $brand }”.
+trust-label = Trust this device
+trust-hint = No code will be asked for on this device next time ({ $days } days at most). Clear the box if others use it too.
+sms-missing-title = No SMS?
+sms-missing-wait = Wait about a minute. Check that you have reception and that flight mode is off.
+sms-missing-blocked = Check whether your phone has filtered it as spam.
+sms-missing-number = If the number is wrong, press “Change number”.
+other-ways = Verify another way
+other-ways-lead = How would you like to verify?
+method-sms = SMS
+method-app = Authenticator app
+way-sms = We send you a code by SMS
+way-app = Enter the 6 digits that the app shows
+way-current = In use now
+
+## Setting up two-step verification
+
+steps = Steps of the setup (3 in all)
+step-email = E-mail
+step-phone = Phone
+step-app = App
+step-done = done
+setup-later = You can stop at any time. When you sign in again, you continue from here.
+
+phone-title = Add your phone number
+phone-why = Passwords get into the wrong hands without anybody noticing. With two-step verification, nobody can sign in without the digits that arrive on your phone, even with your password.
+phone-next = Enter your number and we send you a 6-digit code by SMS. You type that code on the next page.
+phone-label = Mobile phone number
+phone-hint = Example: 090-1234-5678 (with or without hyphens)
+phone-button = Send a code by SMS
+phone-missing = Enter your mobile phone number.
+phone-not-a-number = We could not read this as a phone number. Write it like 090-1234-5678.
+phone-foreign = Enter a Japanese mobile number. We cannot send to numbers abroad.
+phone-ip = Numbers starting with 050 cannot receive SMS. Enter a mobile number (090, 080, 070…).
+phone-no-sms = This number cannot receive SMS. Enter a mobile number (090, 080, 070…).
+phone-too-many = Too many messages went to this number. Please wait some time and try again.
+phone-code-title = Enter the code from the SMS
+phone-sent = Sent to { $destination } ({ $at }). Open the SMS and enter its 6 digits.
+phone-change = Change number
+
+app-title = Add an authenticator app
+app-why = This is your second method, for when your phone number cannot be used. An authenticator app shows 6 digits for signing in. It is free and works without reception.
+app-get-title = Get an app
+app-get-text = Google Authenticator, Microsoft Authenticator, 1Password: use the one you like.
+app-get-where = If you have none yet, search for one of these names in your phone’s app store and install it.
+app-scan-title = Scan this with the app
+app-scan-text = Press “+” or “Add” in the app and scan this QR code.
+app-qr-label = QR code for your authenticator app. If you cannot scan it, type the key below.
+app-this-phone = Add to an app on this device
+app-type-title = Cannot scan it?
+app-type-text = Choose “Enter a key” or the like in the app, and type this. The spaces may be left out.
+app-copy = Copy the key
+app-copied = Copied
+app-code-title = Enter the digits it shows
+app-code-hint = The digits in the app change every 30 seconds. Enter the ones shown now.
+app-button = Add and finish
+
+done-title = Two-step verification is on
+done-text = Well done. From now on, nobody can sign in with your password alone. These are your two methods:
+done-next-title = Signing in from now on
+done-next-new-device = On a new device, you enter a code after your password.
+done-next-trusted = On a device that you choose to trust, the password is enough from then on.
+done-next-nobody = Never tell a code to anybody who asks for it.
+done-next-one-phone = If SMS and app are on one phone, losing it loses both. It is safer to add the app on another device too, such as a tablet.
+done-button = Go to Security
+
+## Security
+
+security-title = Security
+security-on = Two-step verification is on (since { $day })
+methods-title = Verification methods
+role-primary = Primary
+role-backup = Backup
+since = added { $day }
+devices-title = Trusted devices
+devices-text = These devices sign in without a code. Remove those that you no longer use.
+devices-none = There are no trusted devices.
+last-used = Last used { $time }
+device-until = Trusted until { $day }
+device-remove = Remove
+unknown-device = Unknown device
+this-device = this device
+this-session = in use now
+sessions-title = Where you are signed in
+session-since = Signed in { $time }
+everywhere-hint = Use this when you see a device that is not yours. It signs out every device including this one, and trusts none of them any more.
+everywhere-button = Sign out everywhere
+activity-title = Recent activity
+activity-text = If anything here was not you, press “Sign out everywhere”.
+activity-look = please check
+notice-device-removed = The device is no longer trusted.
+notice-session-ended = That device is signed out.
+activity-signed-up = Account created
+activity-email-confirmed = E-mail address confirmed
+activity-sms-added = Phone number (SMS) added
+activity-app-added = Authenticator app added
+activity-two-step-on = Two-step verification turned on
+activity-signed-in-sms = Signed in (SMS)
+activity-signed-in-app = Signed in (authenticator app)
+activity-signed-in-trusted = Signed in (trusted device)
+activity-wrong-code = Right password, but a wrong code
+activity-tries-used-up = Sign-in stopped after too many wrong codes
+activity-device-trusted = Device trusted
+activity-device-removed = Trusted device removed
+activity-device-reused = Trusted device removed because an old sign-in of it was used
+activity-session-ended = Another device signed out
+activity-signed-out = Signed out
+activity-signed-out-everywhere = Signed out everywhere
+sign-out-title = Sign out?
+sign-out-text = If this device is trusted, it stays so: your password will be enough next time.
+
+## When a page cannot be shown
+
+error-not-found-title = Page not found
+error-not-found-text = The address has changed, or the page cannot be shown.
+error-stale-form-title = Please try once more
+error-stale-form-text = The page had been open for too long, so the form was not accepted. Reload the page before and try again.
+error-bad-request-title = We could not read what was sent
+error-bad-request-text = Go back and try again.
+error-ended-title = This has ended
+error-ended-text = It is finished, or time ran out. To go on, start from the beginning.
+error-busy-title = We are very busy right now
+error-busy-text = { $seconds ->
+    [one] Wait a second, then try again.
+   *[other] Wait about { $seconds } seconds, then try again.
+}
+error-broken-title = Something went wrong
+error-broken-text = It is our fault. Wait a moment and try again. If it keeps happening, contact us with this reference.
+error-reference = Reference:
+error-home = To the first page
+
+## Demo
+
+demo-title = Try Nidan
+demo-text = Set up two-step verification and sign in with it, all on this one machine. Nothing is sent outside: SMS and e-mail arrive on a “demo phone” on your screen.
+demo-phone-title = Open the demo phone
+demo-phone-text = Keep it open in another tab. Your codes arrive there.
+demo-phone-open = Demo phone
+demo-sign-up-title = Create an account
+demo-sign-up-text = Make something up: hanako@example.jp and 090-1234-5678 will do. Only the authenticator app has to be a real one.
+demo-again-title = Sign in again
+demo-again-text = Sign out, sign in and enter a code. Once you trust the device, the password is enough the time after.
+phone-demo-title = Demo phone
+phone-demo-text = SMS and e-mails that this server has sent, newest first.
+phone-demo-refresh = Refresh
+phone-demo-none = Nothing has arrived yet.
+channel-sms = SMS
+channel-email = E-mail

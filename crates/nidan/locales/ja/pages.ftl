@@ -1,0 +1,227 @@
+# 画面の文章。
+
+## どの画面にもあるもの
+
+skip = 本文へ移動
+nav = メニュー
+demo-line = デモ用のサーバーです。SMSとメールは実際には送られません。
+demo-line-link = デモ用の電話で見る
+demo-line-start = はじめ方
+title-error = エラー：
+alert-title = ご確認ください。
+back = 戻る
+continue = 次へ
+start-again = 最初からやり直す
+sign-in = ログイン
+sign-out = ログアウト
+
+## 新規登録
+
+sign-up-title = 新規登録
+sign-up-lead = メールアドレスとパスワードを決めます。続けて、アカウントを守る2段階認証まで順番にご案内します（5分ほど）。SMSを受け取れる携帯電話をお手元にご用意ください。
+email-label = メールアドレス
+email-hint = 確認コードをお送りします。
+new-password-label = パスワード
+password-rule-length = { $length }文字以上。長いほど安全です。
+password-rule-free = 記号や大文字を混ぜる必要はありません。
+password-rule-common = よく使われるもの、名前やメールアドレスに近いものは使えません。
+password-show = パスワードを表示
+sign-up-button = 登録して次へ
+sign-up-have-account = 登録がお済みの方は
+email-missing = メールアドレスを入力してください。
+email-not-an-address = メールアドレスの形になっていません。例：hanako@example.jp
+password-missing = パスワードを入力してください。
+password-too-short = パスワードが短すぎます。もう少し長くしてください。
+password-too-long = パスワードが長すぎます。もう少し短くしてください。
+password-common = 多くの人が使っているパスワードです。別のものにしてください。
+password-too-easy = 推測されやすいパスワードです。関係のない単語をいくつかつなげると安全になります。
+password-about-you = メールアドレスやサイト名に近いパスワードは使えません。別のものにしてください。
+
+## 確認コード
+
+code-title = 確認コードの入力
+code-label = 確認コード（6桁の数字）
+code-hint = 全角や、間に空白があってもかまいません。
+code-not-a-code = 6桁の数字を入力してください。
+code-wrong = コードが違います。あと{ $tries }回入力できます。
+code-expired = このコードは有効期限が切れました。新しいコードで、もう一度お試しください。
+code-already-used = このコードは使用済みです。アプリに次のコードが表示されるまで、30秒ほどお待ちください。
+code-used-up = コードの間違いが続いたため、ここで終了しました。お手数ですが、最初からやり直してください。
+code-sent-again = もう一度送りました。コードは前と同じです。
+code-not-sent-wait = 続けては送れません。あと{ $seconds }秒お待ちください。先に送ったコードはそのまま使えます。
+code-not-sent = これ以上は送れません。先に送ったコードはそのまま使えます。
+resend = もう一度送る
+resend-waiting = もう一度送る（あと{"{n}"}秒）
+resend-from = { $seconds }秒後から送れます。
+resend-no-more = 送れる回数の上限になりました。届いたコードはそのまま使えます。
+tag-label = この画面の記号
+sent-at = { $at }送信・本日{ $serial }通目
+
+mail-code-title = メールアドレスの確認
+mail-sent = { $destination } に確認コードを送りました。
+mail-tag = メールに同じ記号があることを確かめて、コードを入力してください。
+mail-code-button = 確認する
+mail-missing-title = メールが届かないとき
+mail-missing-wait = 1分ほどお待ちください。
+mail-missing-spam = 迷惑メールのフォルダーをご確認ください。
+mail-missing-typo = 上のメールアドレスに間違いがないかご確認ください。
+mail-wrong-address = アドレスが違うときは
+mail-start-again = 登録をやり直す
+
+## ログイン
+
+password-label = パスワード
+sign-in-button = ログイン
+sign-in-no-account = { $brand }を初めてご利用の方は
+sign-in-wrong = メールアドレスかパスワードが違います。
+sign-in-missing = メールアドレスとパスワードを入力してください。
+notice-signed-out = ログアウトしました。
+notice-signed-out-everywhere = すべての端末からログアウトしました。信頼する端末の登録も消しました。
+notice-ran-out = 時間がたったため、安全のために終了しました。もう一度ログインしてください。
+sms-sent = { $destination } に、SMSで確認コードを送りました。
+sms-tag = SMSに同じ記号があるときだけ、コードを入力してください。
+app-open = 認証アプリを開き、「{ $brand }」の欄に表示されている数字を入力してください。
+trust-label = この端末を信頼する
+trust-hint = 次回からこの端末では確認コードを省きます（最長{ $days }日間）。ほかの人も使う端末では、チェックを外してください。
+sms-missing-title = SMSが届かないとき
+sms-missing-wait = 1分ほどお待ちください。電波が届く場所にいるか、機内モードになっていないかもご確認ください。
+sms-missing-blocked = 迷惑SMSとして振り分けられていないか、ご確認ください。
+sms-missing-number = 番号が違うときは「番号を変える」を押してください。
+other-ways = 別の方法で確認する
+other-ways-lead = どの方法で確認しますか。
+method-sms = SMS
+method-app = 認証アプリ
+way-sms = 確認コードをSMSで送ります
+way-app = アプリに表示されている6桁の数字を入力します
+way-current = いま選んでいる方法です
+
+## 2段階認証の設定
+
+steps = 設定の手順（全3段階）
+step-email = メール
+step-phone = 電話番号
+step-app = 認証アプリ
+step-done = 完了
+setup-later = 途中で閉じても大丈夫です。次にログインしたとき、ここから続けられます。
+
+phone-title = 電話番号の登録
+phone-why = パスワードは、気づかないうちに他人に知られることがあります。2段階認証なら、パスワードのほかに、あなたの電話に届く数字がなければログインできません。
+phone-next = 番号を入力すると、6桁の確認コードがSMSで届きます。次の画面で、そのコードを入力します。
+phone-label = 携帯電話の番号
+phone-hint = 例：090-1234-5678（ハイフンはなくてもかまいません）
+phone-button = SMSでコードを送る
+phone-missing = 携帯電話の番号を入力してください。
+phone-not-a-number = 電話番号として読み取れませんでした。090-1234-5678 のように入力してください。
+phone-foreign = 日本の携帯電話の番号を入力してください。国外の番号にはお送りできません。
+phone-ip = 050で始まる番号ではSMSを受け取れません。090・080・070などの番号を入力してください。
+phone-no-sms = この番号ではSMSを受け取れません。090・080・070などの番号を入力してください。
+phone-too-many = この番号には続けて送りすぎたため、しばらく送れません。時間をおいてお試しください。
+phone-code-title = SMSで届いたコードの入力
+phone-sent = { $destination } に送りました（{ $at }）。SMSを開いて、6桁の数字を入力してください。
+phone-change = 番号を変える
+
+app-title = 認証アプリの登録
+app-why = 電話番号が使えないときのために、もう一つの方法を登録します。認証アプリは、ログインに使う6桁の数字を表示するアプリです。無料で、電波がなくても使えます。
+app-get-title = アプリを用意する
+app-get-text = Google Authenticator、Microsoft Authenticator、1Passwordなど、お好みのものを使えます。
+app-get-where = まだお持ちでなければ、スマートフォンのアプリストアで名前を検索して入れてください。
+app-scan-title = アプリで読み取る
+app-scan-text = アプリの「＋」や「追加」を押して、このQRコードを読み取ります。
+app-qr-label = 認証アプリに登録するためのQRコード。読み取れないときは、下の文字を入力してください。
+app-this-phone = この端末のアプリに登録する
+app-type-title = 読み取れないとき
+app-type-text = アプリで「キーを入力」などを選び、次の文字を入力してください。空白はなくてもかまいません。
+app-copy = 文字をコピー
+app-copied = コピーしました
+app-code-title = 表示された数字を入力する
+app-code-hint = アプリの数字は30秒ごとに変わります。いま表示されているものを入力してください。
+app-button = 登録して完了
+
+done-title = 2段階認証が有効になりました
+done-text = お疲れさまでした。これからは、パスワードを知られただけではログインされません。登録した方法は次の2つです。
+done-next-title = これからのログイン
+done-next-new-device = 新しい端末では、パスワードのあとに確認コードを入力します。
+done-next-trusted = 「この端末を信頼する」を選んだ端末では、次からパスワードだけで済みます。
+done-next-nobody = 確認コードは、誰に聞かれても教えないでください。
+done-next-one-phone = SMSと認証アプリが同じ電話にあると、なくしたとき両方使えません。アプリは、タブレットなど別の端末にも入れておくと安心です。
+done-button = セキュリティの画面を見る
+
+## セキュリティ
+
+security-title = セキュリティ
+security-on = 2段階認証は有効です（{ $day }から）
+methods-title = 確認方法
+role-primary = 主に使う方法
+role-backup = 予備の方法
+since = { $day }に登録
+devices-title = 信頼する端末
+devices-text = 確認コードを省いてログインできる端末です。使わなくなったものは外してください。
+devices-none = 信頼する端末はありません。
+last-used = 最後の利用 { $time }
+device-until = { $day }まで有効
+device-remove = 外す
+unknown-device = 不明な端末
+this-device = この端末
+this-session = いま使っています
+sessions-title = ログイン中の端末
+session-since = { $time }にログイン
+everywhere-hint = 覚えのない端末があるときに使ってください。この端末を含むすべての端末からログアウトし、信頼する端末の登録もすべて消します。
+everywhere-button = すべての端末からログアウト
+activity-title = 最近の履歴
+activity-text = 覚えのないものがあれば「すべての端末からログアウト」を押してください。
+activity-look = ご確認ください
+notice-device-removed = 信頼する端末から外しました。
+notice-session-ended = その端末からログアウトしました。
+activity-signed-up = アカウントを登録しました
+activity-email-confirmed = メールアドレスを確認しました
+activity-sms-added = 電話番号（SMS）を登録しました
+activity-app-added = 認証アプリを登録しました
+activity-two-step-on = 2段階認証が有効になりました
+activity-signed-in-sms = ログインしました（SMS）
+activity-signed-in-app = ログインしました（認証アプリ）
+activity-signed-in-trusted = ログインしました（信頼する端末）
+activity-wrong-code = 正しいパスワードのあと、違うコードが入力されました
+activity-tries-used-up = コードの間違いが続いたログインを止めました
+activity-device-trusted = 信頼する端末に加えました
+activity-device-removed = 信頼する端末から外しました
+activity-device-reused = 古いログイン情報が使われたため、信頼する端末を外しました
+activity-session-ended = ほかの端末をログアウトさせました
+activity-signed-out = ログアウトしました
+activity-signed-out-everywhere = すべての端末からログアウトしました
+sign-out-title = ログアウトしますか
+sign-out-text = 信頼する端末の登録は残ります。次にログインするときも、確認コードは要りません。
+
+## 表示できないとき
+
+error-not-found-title = ページが見つかりません
+error-not-found-text = アドレスが変わったか、表示できないページです。
+error-stale-form-title = もう一度お願いします
+error-stale-form-text = ページを開いてから時間がたったため、送信を受け付けませんでした。前のページを再読み込みしてから、やり直してください。
+error-bad-request-title = 送信内容を読み取れませんでした
+error-bad-request-text = 前のページに戻って、もう一度お試しください。
+error-ended-title = この手続きは終わっています
+error-ended-text = 完了したか、時間切れになりました。続けるには、最初からやり直してください。
+error-busy-title = ただいま混み合っています
+error-busy-text = { $seconds }秒ほど待ってから、もう一度お試しください。
+error-broken-title = うまく表示できませんでした
+error-broken-text = こちらの不具合です。少し待ってから、もう一度お試しください。続くときは、次の番号を添えてお問い合わせください。
+error-reference = お問い合わせ番号：
+error-home = 最初のページへ
+
+## デモ
+
+demo-title = Nidanを試す
+demo-text = 2段階認証の登録からログインまでを、この1台で体験できます。SMSもメールも外には送られず、画面の中の「デモ用の電話」に届きます。
+demo-phone-title = デモ用の電話を開く
+demo-phone-text = 別のタブで開いておくと便利です。確認コードはここに届きます。
+demo-phone-open = デモ用の電話
+demo-sign-up-title = 新規登録する
+demo-sign-up-text = メールアドレスは hanako@example.jp、電話番号は 090-1234-5678 など、架空のものでかまいません。認証アプリだけは、お手元のものを使います。
+demo-again-title = もう一度ログインする
+demo-again-text = ログアウトしてからログインし、確認コードを入力します。端末を信頼すると、その次はパスワードだけで入れます。
+phone-demo-title = デモ用の電話
+phone-demo-text = このサーバーが送ったSMSとメールです。新しいものが上に並びます。
+phone-demo-refresh = 更新する
+phone-demo-none = まだ何も届いていません。
+channel-sms = SMS
+channel-email = メール

@@ -1,0 +1,274 @@
+//! Every setting, once: its name, what it is for, and what holds without it. Reading a file, taking in the environment,
+//! `nidan config print` and the search for misspelt names all go by these tables.
+
+use std::ops::RangeInclusive;
+
+use nidan_core::policy::Policy;
+use nidan_core::time::Span;
+
+/// A part of the file between two headings.
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// Written `[[name]]`, as often as wanted; none of it comes from the environment.
+    pub(super) repeated: bool,
+    pub(super) settings: Vec<Setting>,
+}
+
+/// One key of a section.
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    pub(super) about: String,
+    pub(super) fallback: Fallback,
+    /// Whether `key_file` may name a file that holds the value.
+    pub(super) secret: bool,
+}
+
+/// What holds if the key is not set; all in TOML.
+pub(super) enum Fallback {
+    /// This value.
+    Default(String),
+    /// It must be set, like this for example.
+    Required(&'static str),
+    /// Nothing; it would be set like this.
+    Optional(&'static str),
+}
+
+impl Setting {
+    fn new(key: &'static str, fallback: Fallback, about: &str) -> Self {
+        Self { key, about: about.into(), fallback, secret: false }
+    }
+
+    fn default(key: &'static str, value: &str, about: &str) -> Self {
+        Self::new(key, Fallback::Default(value.into()), about)
+    }
+
+    fn required(key: &'static str, example: &'static str, about: &str) -> Self {
+        Self::new(key, Fallback::Required(example), about)
+    }
+
+    fn optional(key: &'static str, example: &'static str, about: &str) -> Self {
+        Self::new(key, Fallback::Optional(example), about)
+    }
+
+    fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+}
+
+/// All sections in the order they are printed in.
+pub(super) fn sections() -> Vec<Section> {
+    vec![site(), listen(), database(), keys(), route(), demo_phone(), policy()]
+}
+
+fn section(name: &'static str, about: &'static str, settings: Vec<Setting>) -> Section {
+    Section { name, about, repeated: false, settings }
+}
+
+fn site() -> Section {
+    let settings = vec![
+        Setting::required("name", "\"例社\"", "The brand, as pages and messages name it. At most 40 characters."),
+        Setting::required(
+            "domain",
+            "\"example.jp\"",
+            "The domain in the last line of an SMS (@example.jp #123456), by which phones offer the code on no other site.",
+        ),
+        Setting::required(
+            "url",
+            "\"https://id.example.jp\"",
+            "The public address of the pages. Browsers must reach it by https; http is taken on this machine only.",
+        ),
+        Setting::default("language", "\"ja\"", "The language of whoever has not chosen one: ja or en."),
+        Setting::default("time_zone", "\"Asia/Tokyo\"", "The zone that times are shown in and that days begin in."),
+    ];
+    section("site", "Who speaks to the owners of accounts, and where.", settings)
+}
+
+fn listen() -> Section {
+    let settings = vec![
+        Setting::default("public", "\"127.0.0.1:8080\"", "Pages and API. Put a TLS-terminating proxy before it."),
+        Setting::optional("admin", "\"127.0.0.1:9090\"", "Metrics, for machines that watch. Off unless set."),
+        Setting::default(
+            "trusted_proxies",
+            "[]",
+            "The proxies whose word on a client's address is believed: addresses or networks, e.g. [\"10.0.0.0/8\"].",
+        ),
+    ];
+    section("listen", "The addresses that the server answers on.", settings)
+}
+
+fn database() -> Section {
+    let url = Setting::default(
+        "url",
+        "\"sqlite:nidan.db\"",
+        "sqlite:PATH, or postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full.",
+    );
+    section("database", "Where everything is kept.", vec![url.secret()])
+}
+
+fn keys() -> Section {
+    let about = "The key file, mode 0400. Made on first start. Keep a copy of it apart from copies of the database.";
+    section("keys", "What the database is encrypted with.", vec![Setting::default("file", "\"nidan.key\"", about)])
+}
+
+fn route() -> Section {
+    let settings = vec![
+        Setting::required("name", "\"demo-sms\"", "What records and metrics call it. Each name once."),
+        Setting::required("channel", "\"sms\"", "What it carries: sms or email."),
+        Setting::required("kind", "\"demo\"", "How it is reached: demo, the demo phone. This version knows no other."),
+    ];
+    let about = "The ways messages leave by, in order of preference within a channel.";
+    Section { name: "route", about, repeated: true, settings }
+}
+
+fn demo_phone() -> Section {
+    let about = "Shows every message at /demo/phone to whoever opens it, and takes the place of routes that are not set. \
+                 Only where site.url is on this machine, no proxy is trusted and no real route exists.";
+    let enabled = Setting::default("enabled", "false", about);
+    section("demo_phone", "A phone and mailbox for trying the server out.", vec![enabled])
+}
+
+fn policy() -> Section {
+    let policy = Policy::default();
+    let settings = NUMBERS.iter().map(|number| {
+        let values = (number.get)(&policy);
+        let range = format!("From {} to {}.", number.range.start(), number.range.end());
+        let about = match number.in_words(&values) {
+            Some(words) => format!("{} {range} The default is {words}.", number.about),
+            None => format!("{} {range}", number.about),
+        };
+        Setting::default(number.key, &number.in_toml(&values), &about)
+    });
+    let about = "The numbers of the rules. Spans of time are in seconds.";
+    section("policy", about, settings.collect())
+}
+
+/// One number of the policy, or a row of numbers.
+pub(super) struct Number {
+    pub(super) key: &'static str,
+    pub(super) range: RangeInclusive<i64>,
+    about: &'static str,
+    /// Written as a list even if it has one number.
+    pub(super) list: bool,
+    pub(super) get: fn(&Policy) -> Vec<i64>,
+    /// Takes as many numbers as `get` gives, each within `range`.
+    pub(super) set: fn(&mut Policy, &[i64]),
+}
+
+impl Number {
+    fn in_toml(&self, values: &[i64]) -> String {
+        let values: Vec<String> = values.iter().map(i64::to_string).collect();
+        if self.list { format!("[{}]", values.join(", ")) } else { values.join(", ") }
+    }
+
+    /// Seconds as a person says them, where they make whole minutes or more.
+    fn in_words(&self, values: &[i64]) -> Option<String> {
+        let &[seconds] = values else { return None };
+        let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+        let (length, unit) = units.into_iter().find(|(length, _)| seconds >= *length && seconds % length == 0)?;
+        let count = seconds / length;
+        self.key.ends_with("_seconds").then(|| format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
+    }
+}
+
+fn in_seconds(span: Span) -> i64 {
+    span.as_ms() / 1000
+}
+
+/// `seconds` is a [`Span`] written in seconds, `number` any integer whose type holds the range.
+macro_rules! numbers {
+    ($($kind:ident $field:ident $key:literal $range:expr, $about:literal;)*) => {
+        &[$(numbers!(@$kind $field $key $range, $about)),*]
+    };
+    (@seconds $field:ident $key:literal $range:expr, $about:literal) => {
+        Number {
+            key: $key, range: $range, about: $about, list: false,
+            get: |policy| vec![in_seconds(policy.$field)],
+            set: |policy, values| policy.$field = Span::seconds(values[0]),
+        }
+    };
+    (@number $field:ident $key:literal $range:expr, $about:literal) => {
+        Number {
+            key: $key, range: $range, about: $about, list: false,
+            get: |policy| vec![policy.$field as i64],
+            set: |policy, values| policy.$field = values[0] as _,
+        }
+    };
+    (@list_of_seconds $field:ident $key:literal $range:expr, $about:literal) => {
+        Number {
+            key: $key, range: $range, about: $about, list: true,
+            get: |policy| policy.$field.iter().copied().map(in_seconds).collect(),
+            set: |policy, values| for (span, value) in policy.$field.iter_mut().zip(values) { *span = Span::seconds(*value) },
+        }
+    };
+}
+
+const DAY: i64 = 86_400;
+
+/// The fields of [`Policy`] by the names they have there, spans in seconds.
+pub(super) const NUMBERS: &[Number] = numbers! {
+    seconds code_life "code_life_seconds" 60..=600, "How long a code is accepted. Standards allow 10 minutes at most.";
+    number code_tries_max "code_tries_max" 1..=10, "Wrong codes evaluated in one sign-in, whatever the method.";
+    list_of_seconds resend_wait "resend_wait_seconds" 10..=3_600, "Wait before the 2nd, 3rd and 4th message of one code.";
+    number sms_per_challenge_max "sms_per_challenge_max" 1..=10, "SMS sent with one code.";
+    seconds sign_in_life "sign_in_life_seconds" 60..=3_600, "How long a sign-in stays open after the right password.";
+    seconds setup_life "setup_life_seconds" 300..=DAY, "How long a sign-up, or confirming a method, stays open.";
+    seconds session_idle "session_idle_seconds" 300..=90 * DAY, "Session: longest pause between two uses.";
+    seconds session_life "session_life_seconds" 300..=365 * DAY, "Session: longest life.";
+    seconds device_idle "device_idle_seconds" 3_600..=90 * DAY, "Trusted device: longest pause between two sign-ins.";
+    seconds device_life "device_life_seconds" 3_600..=365 * DAY, "Trusted device: longest life.";
+    number devices_max "devices_max" 1..=100, "Trusted devices of an account; the one unused longest goes first.";
+    number totp_drift_steps_max "totp_drift_steps_max" 0..=2, "Steps of 30 s that an authenticator app's clock may be off.";
+    number password_bytes_min "password_bytes_min" 8..=64, "Password: least length in bytes.";
+    number password_bytes_max "password_bytes_max" 64..=1_024, "Password: greatest length in bytes.";
+    number password_score_min "password_score_min" 0..=4, "Password: least zxcvbn score. 2 refuses what falls to 10^6 guesses.";
+    seconds unconfirmed_account_life "unconfirmed_account_life_seconds" 3_600..=30 * DAY,
+        "How long an account is kept whose e-mail address was never confirmed.";
+    seconds message_lease "message_lease_seconds" 5..=300, "How long a worker holds a message before another may take it over.";
+    seconds idempotency_life "idempotency_life_seconds" 3_600..=7 * DAY, "How long replies are kept for an Idempotency-Key.";
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_of_the_policy_can_be_set_and_only_it_changes() {
+        for number in NUMBERS {
+            let mut policy = Policy::default();
+            let mut values = (number.get)(&policy);
+            for value in &values {
+                assert!(number.range.contains(value), "{}: its default is out of range", number.key);
+            }
+            let (first, last) = (*number.range.start(), *number.range.end());
+            let other = if values[0] == last { first } else { last };
+            values.fill(other);
+            (number.set)(&mut policy, &values);
+            assert_eq!((number.get)(&policy), values, "{}", number.key);
+            let changed = NUMBERS.iter().filter(|other| (other.get)(&policy) != (other.get)(&Policy::default()));
+            assert_eq!(changed.map(|other| other.key).collect::<Vec<_>>(), [number.key]);
+        }
+    }
+
+    #[test]
+    fn no_field_of_the_policy_is_forgotten() {
+        // Built through `Debug`, which names each field once: `field: value`.
+        let shown = format!("{:#?}", Policy::default());
+        let fields =
+            shown.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     ") && line.contains(": "));
+        let fields: Vec<&str> = fields.filter_map(|line| line.trim().split(':').next()).collect();
+        let keys: Vec<&str> = NUMBERS.iter().map(|number| number.key.trim_end_matches("_seconds")).collect();
+        assert_eq!(fields, keys);
+    }
+
+    #[test]
+    fn keys_are_unique() {
+        for section in sections() {
+            let mut keys: Vec<&str> = section.settings.iter().map(|setting| setting.key).collect();
+            let all = keys.len();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), all, "{}", section.name);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Accounts: found, made by a site, looked at, changed, erased.
+
+use std::sync::Arc;
+
+use nidan_core::audit::Event;
+use nidan_core::email::EmailAddress;
+use nidan_core::id::AccountId;
+use nidan_core::language::Language;
+use nidan_core::secret::Secret;
+use nidan_core::time::{Span, Timestamp};
+
+use super::session::{self, Listed};
+use super::{FlowError, Job, Origin, record};
+use crate::app::App;
+use crate::store::account::{self, Account, LoginKey, NewAccount};
+use crate::store::audit::{self, Recorded};
+use crate::store::authenticator::{self, Authenticator};
+use crate::store::device::{self, Known};
+use crate::store::{StoreError, Tx};
+
+/// What an account is called by.
+#[derive(Clone, Copy, Debug)]
+pub enum Who {
+    /// Its id.
+    Id(AccountId),
+    /// An e-mail address or the site's own name.
+    Key(LoginKey),
+}
+
+/// The active account of this name.
+pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
+    let found = app.db.read(Job::new(app, who), |tx, job| {
+        Box::pin(async move {
+            let id = match job.input {
+                Who::Id(id) => Some(id),
+                Who::Key(key) => account::claimed_by(tx, key).await?.map(|claim| claim.account),
+            };
+            match id {
+                Some(id) => account::load(tx, &job.app, id).await,
+                None => Ok(None),
+            }
+        })
+    });
+    Ok(found.await?.filter(|account| account.active))
+}
+
+/// The account of this id, active or not.
+pub(super) async fn load(app: &Arc<App>, id: AccountId) -> Result<Option<Account>, StoreError> {
+    app.db.read(Job::new(app, id), |tx, job| Box::pin(account::load(tx, &job.app, job.input))).await
+}
+
+/// An account that a site makes.
+pub struct Create {
+    /// Its e-mail address.
+    pub email: EmailAddress,
+    /// Whether the site has confirmed the address.
+    pub email_verified: bool,
+    /// The site's own name for it.
+    pub external_id: Option<String>,
+    /// The password's hash, made here or imported.
+    pub password: Option<Secret<String>>,
+    /// Its language.
+    pub language: Language,
+    /// The groups that the site puts it into.
+    pub groups: Vec<String>,
+    /// When its owner was last seen by the site.
+    pub last_seen_at: Option<Timestamp>,
+    /// Who asked.
+    pub origin: Origin,
+}
+
+/// What became of it.
+pub enum Created {
+    /// It is there.
+    Account(Box<Account>),
+    /// Another account has this e-mail address.
+    EmailInUse,
+    /// Another account has this external id.
+    ExternalIdInUse,
+}
+
+/// Makes an account for which a site vouches. Address and external id are claimed first, each in its own transaction; a
+/// claim whose account was not made is given back.
+pub async fn create(app: &Arc<App>, create: Create) -> Result<Created, FlowError> {
+    let id = app.new_account_id();
+    let email_key = LoginKey::email(app, &create.email);
+    if !claim(app, email_key, id).await? {
+        return Ok(Created::EmailInUse);
+    }
+    let external_key = create.external_id.as_deref().map(|external_id| LoginKey::external_id(app, external_id));
+    if let Some(key) = external_key
+        && !claim(app, key, id).await?
+    {
+        release(app, email_key, id).await?;
+        return Ok(Created::ExternalIdInUse);
+    }
+    let new = NewAccount {
+        id,
+        active: true,
+        email: create.email,
+        email_verified: create.email_verified,
+        external_id: create.external_id,
+        password: create.password,
+        language: create.language,
+        groups: create.groups,
+        last_seen_at: create.last_seen_at,
+    };
+    let job = Job::new(app, (new, create.origin));
+    let account = app.db.transact(job, |tx, job| {
+        Box::pin(async move {
+            let account = account::insert(tx, &job.app, &job.input.0, job.now).await?;
+            record(tx, &job.app, &account, (Event::AccountCreated, &job.input.1, None), job.now).await?;
+            Ok(account)
+        })
+    });
+    let account = account.await?;
+    for key in [Some(email_key), external_key].into_iter().flatten() {
+        settle(app, key, id).await?;
+    }
+    Ok(Created::Account(Box::new(account)))
+}
+
+/// How long a claim is left alone whose account was not made active.
+const CLAIM_LIFE: Span = Span::minutes(10);
+
+/// Claims a login key in its own transaction, so that a crash before its account is active leaves a claim which another
+/// may take over later. `false`: it is somebody else's.
+pub(super) async fn claim(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<bool, StoreError> {
+    let holder = app.db.transact(Job::new(app, (key, account)), |tx, job| {
+        Box::pin(async move {
+            match account::claim(tx, job.input.0, job.input.1, job.now).await? {
+                true => Ok(None),
+                false => account::claimed_by(tx, job.input.0).await,
+            }
+        })
+    });
+    match holder.await? {
+        None => Ok(true),
+        Some(claim) if claim.account == account => Ok(true),
+        Some(claim) if claim.settled || app.clock.now().since(claim.claimed_at) < CLAIM_LIFE => Ok(false),
+        Some(claim) if load(app, claim.account).await?.is_some_and(|holder| holder.active) => Ok(false),
+        Some(dead) => {
+            let job = Job::new(app, (key, account, dead));
+            let taken = app.db.transact(job, |tx, job| {
+                Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now))
+            });
+            taken.await
+        }
+    }
+}
+
+/// The account that claimed a key is active: the key is its own.
+pub(super) async fn settle(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
+    let job = Job::new(app, (key, account));
+    app.db.transact(job, |tx, job| Box::pin(account::settle(tx, job.input.0, job.input.1))).await
+}
+
+async fn release(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
+    let job = Job::new(app, (key, account));
+    app.db.transact(job, |tx, job| Box::pin(account::release(tx, job.input.0, job.input.1))).await
+}
+
+/// What a site may change of an account.
+pub struct Change {
+    /// Which account.
+    pub account: AccountId,
+    /// Its language.
+    pub language: Option<Language>,
+    /// The groups it is in.
+    pub groups: Option<Vec<String>>,
+    /// Who asked.
+    pub origin: Origin,
+}
+
+/// Changes an account; `None` if there is none.
+pub async fn change(app: &Arc<App>, change: Change) -> Result<Option<Account>, FlowError> {
+    let changed = app.db.transact(Job::new(app, change), |tx, job| {
+        Box::pin(async move {
+            let Some(mut account) = account::load(tx, &job.app, job.input.account).await? else { return Ok(None) };
+            account.language = job.input.language.unwrap_or(account.language);
+            if let Some(groups) = &job.input.groups {
+                account.groups.clone_from(groups);
+            }
+            account::save(tx, &account).await?;
+            record(tx, &job.app, &account, (Event::AccountChanged, &job.input.origin, None), job.now).await?;
+            Ok(Some(account))
+        })
+    });
+    Ok(changed.await?)
+}
+
+/// Erases an account with all that is kept of it, and gives its names back; `false` if there is none.
+pub async fn erase(app: &Arc<App>, id: AccountId) -> Result<bool, FlowError> {
+    let Some(account) = load(app, id).await? else { return Ok(false) };
+    app.db.transact(Job::new(app, id), |tx, job| Box::pin(account::erase(tx, job.input))).await?;
+    let external_key = account.external_id.as_deref().map(|external_id| LoginKey::external_id(app, external_id));
+    for key in [Some(LoginKey::email(app, &account.email)), external_key].into_iter().flatten() {
+        release(app, key, id).await?;
+    }
+    Ok(true)
+}
+
+/// All that an owner sees of the account.
+pub struct Overview {
+    /// The account.
+    pub account: Account,
+    /// Its methods, pending ones included.
+    pub authenticators: Vec<Authenticator>,
+    /// Its devices that are alive.
+    pub devices: Vec<Known>,
+    /// Its sessions that are alive.
+    pub sessions: Vec<Listed>,
+    /// What happened lately.
+    pub recent: Vec<Recorded>,
+}
+
+/// How many events the security page shows.
+const RECENT: u8 = 10;
+
+/// Looks at an account; `None` if there is none.
+pub async fn overview(app: &Arc<App>, id: AccountId) -> Result<Option<Overview>, FlowError> {
+    Ok(app.db.read(Job::new(app, id), |tx, job| Box::pin(job.overview(tx))).await?)
+}
+
+impl Job<AccountId> {
+    async fn overview(&self, tx: &mut Tx<'_>) -> Result<Option<Overview>, StoreError> {
+        let (app, now) = (&*self.app, self.now);
+        let Some(account) = account::load(tx, app, self.input).await? else { return Ok(None) };
+        let authenticators = authenticator::list(tx, &account).await?;
+        let mut devices = device::list(tx, &account).await?;
+        devices.retain(|known| known.device.sec_epoch == account.sec_epoch && known.device.is_alive(now, &app.policy));
+        let sessions = session::list(tx, app, &account, now).await?;
+        let recent = audit::recent(tx, &account, RECENT).await?;
+        Ok(Some(Overview { account, authenticators, devices, sessions, recent }))
+    }
+}

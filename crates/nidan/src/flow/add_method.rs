@@ -1,0 +1,155 @@
+//! A method is added: pending, until its owner has typed a code of it.
+
+use std::sync::Arc;
+
+use nidan_core::audit::Event;
+use nidan_core::ceremony::{Holder, Purpose};
+use nidan_core::id::{AccountId, AuthenticatorId, CeremonyId, MessageId};
+use nidan_core::message::MessageKind;
+use nidan_core::methods::{CannotAdd, Kind, Method, Role, is_replaced, may_add, two_step_ready};
+use nidan_core::phone::PhoneNumber;
+use nidan_core::secret::Secret;
+use nidan_core::sign_in::FirstProof;
+use nidan_core::totp::{Learnt, Seed};
+
+use super::open::{self, CodeMessage, NewCeremony};
+use super::{FlowError, Job, Origin, record};
+use crate::app::App;
+use crate::keys::Lookup;
+use crate::store::account::{self, Account};
+use crate::store::authenticator::{self, About, Authenticator, Means};
+use crate::store::message::{Cause, CauseKind, Leased};
+use crate::store::{StoreError, Tx};
+
+/// What is added.
+pub enum NewMeans {
+    /// A phone number for SMS.
+    Phone(PhoneNumber),
+    /// An authenticator app: its seed is made here, never by a client.
+    App,
+}
+
+/// A method to be added.
+pub struct AddMethod {
+    /// To which account.
+    pub account: AccountId,
+    /// Primary or backup.
+    pub role: Role,
+    /// What it works by.
+    pub means: NewMeans,
+    /// What the owner knows it by.
+    pub about: About,
+    /// Who will confirm it: the session's token, or a site.
+    pub holder: Holder,
+    /// What the adding one has proven.
+    pub first_proof: FirstProof,
+    /// Where from, and in which language.
+    pub origin: Origin,
+}
+
+/// What became of it.
+pub enum Added {
+    /// Pending.
+    Pending {
+        /// Which one.
+        id: AuthenticatorId,
+        /// The seed, for the app to be connected.
+        seed: Option<Seed>,
+        /// The message that brings its code.
+        message: Option<MessageId>,
+    },
+    /// A rule forbids it.
+    CannotAdd(CannotAdd),
+    /// The account has this number already.
+    SameNumber,
+    /// Two-step verification is on: methods change only after a step-up.
+    StepUpRequired,
+    /// There is no such account.
+    NotFound,
+}
+
+/// The ceremony that confirms a method goes by the method's own id: a pending method has one life.
+pub fn confirming(authenticator: AuthenticatorId) -> CeremonyId {
+    CeremonyId::from_bytes(*authenticator.as_bytes())
+}
+
+/// Adds a method.
+pub async fn add(app: &Arc<App>, add: AddMethod) -> Result<Added, FlowError> {
+    let (added, message) = app.db.transact(Job::new(app, add), |tx, job| Box::pin(job.run(tx))).await?;
+    app.dispatch(message);
+    Ok(added)
+}
+
+type Ran = (Added, Option<Leased>);
+
+impl Job<AddMethod> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
+        let (app, input) = (&*self.app, &self.input);
+        let Some(account) = account::load(tx, app, input.account).await? else { return Ok((Added::NotFound, None)) };
+        let existing = authenticator::list(tx, &account).await?;
+        let methods = authenticator::methods(&existing);
+        let (kind, phone_key) = match &input.means {
+            NewMeans::Phone(number) => (Kind::Sms, Some(app.keys.lookup(Lookup::Phone, number.e164().as_bytes()))),
+            NewMeans::App => (Kind::Totp, None),
+        };
+        if two_step_ready(&methods) {
+            return Ok((Added::StepUpRequired, None));
+        }
+        if let Err(rule) = may_add(&methods, kind, input.role) {
+            return Ok((Added::CannotAdd(rule), None));
+        }
+        let stays = |known: &&Authenticator| !is_replaced(&known.method, kind, input.role);
+        if phone_key.is_some_and(|key| existing.iter().filter(stays).any(|known| known.has_phone_key(&key))) {
+            return Ok((Added::SameNumber, None));
+        }
+        for replaced in methods.iter().filter(|method| is_replaced(method, kind, input.role)) {
+            authenticator::remove(tx, account.id, replaced.id).await?;
+        }
+        self.pending(tx, &account, (kind, phone_key)).await
+    }
+
+    async fn pending(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        (kind, phone_key): (Kind, Option<[u8; 32]>),
+    ) -> Result<Ran, StoreError> {
+        let (app, input, now) = (&*self.app, &self.input, self.now);
+        let id: AuthenticatorId = app.new_id(now);
+        let seed = Seed::from_bytes(app.random.bytes());
+        let means = match (&input.means, phone_key) {
+            (NewMeans::Phone(number), Some(key)) => Means::Phone { number: number.clone(), key },
+            _ => Means::App { seed: seed.clone(), learnt: Learnt::default() },
+        };
+        let new = Authenticator {
+            method: Method { id, kind, role: input.role, confirmed: false },
+            means,
+            about: input.about.clone(),
+            created_at: now,
+            confirmed_at: None,
+        };
+        authenticator::insert(tx, account, &new).await?;
+        let ceremony = NewCeremony {
+            id: confirming(id),
+            purpose: Purpose::ConfirmAuthenticator,
+            holder: input.holder,
+            first_proof: input.first_proof,
+            authenticator: Some(id),
+            device: None,
+            origin: &input.origin,
+        };
+        let open = open::ceremony(tx, app, account, ceremony, now).await?;
+        record(tx, app, account, (Event::MethodAdded, &input.origin, Some(kind.name())), now).await?;
+        let NewMeans::Phone(number) = &input.means else {
+            return Ok((Added::Pending { id, seed: Some(seed), message: None }, None));
+        };
+        let message = CodeMessage {
+            kind: MessageKind::SetupCode,
+            destination: Secret::new(number.e164().to_owned()),
+            language: input.origin.language,
+            cause: Cause { kind: CauseKind::Setup, client: input.origin.client.clone(), password_right: true },
+        };
+        let message = open::challenge(tx, app, (account, &open), message, now).await?;
+        Ok((Added::Pending { id, seed: None, message: message.map(|leased| leased.id) }, message))
+    }
+}

@@ -1,0 +1,161 @@
+//! What a ceremony looks like at the moment: what a page shows of it, and what `GET /sign-ins/{id}` answers.
+
+use std::sync::Arc;
+
+use nidan_core::ceremony::{Holder, Purpose, Stage};
+use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
+use nidan_core::ledger::State;
+use nidan_core::methods::Kind;
+use nidan_core::time::Timestamp;
+
+use super::{FlowError, Job};
+use crate::app::App;
+use crate::store::account::{self, Account};
+use crate::store::authenticator::{self, Authenticator};
+use crate::store::ceremony::{self, Open};
+use crate::store::{StoreError, Tx, message};
+
+/// A ceremony as its holder may see it.
+pub struct Looked {
+    /// Its name for a site.
+    pub ceremony: Scoped<id::Ceremony>,
+    /// What a right code will do.
+    pub purpose: Purpose,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The method whose code is awaited; none: the e-mail address.
+    pub method: Option<Way>,
+    /// The e-mail address, masked.
+    pub email: String,
+    /// The message that brings the code; none: the owner's app makes it.
+    pub message: Option<Shown>,
+    /// How many more codes will be evaluated.
+    pub tries_left: u8,
+    /// When the code dies.
+    pub expires_at: Timestamp,
+    /// The account's other confirmed methods.
+    pub other_ways: Vec<Way>,
+}
+
+/// Where it stands, as whoever holds it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A code is awaited.
+    Open,
+    /// A right code was given.
+    Finished,
+    /// Over: too late, or ended by a change of the account.
+    Expired,
+    /// Too many wrong codes.
+    UsedUp,
+}
+
+/// One way to get a code.
+#[derive(Clone)]
+pub struct Way {
+    /// The method.
+    pub id: AuthenticatorId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Where its codes go, masked; empty for an app.
+    pub destination: String,
+    /// The owner's name for it.
+    pub label: Option<String>,
+}
+
+/// The messages of a challenge, as its page shows them.
+pub struct Shown {
+    /// The newest one.
+    pub id: MessageId,
+    /// The two letters that tell its messages from others.
+    pub tag: String,
+    /// Which of the account's messages of the day the newest is.
+    pub serial: i64,
+    /// What became of the newest.
+    pub state: State,
+    /// When another may be asked for; none: no more are sent this way.
+    pub resend_at: Option<Timestamp>,
+    /// When the newest was sent.
+    pub sent_at: Timestamp,
+}
+
+impl Way {
+    /// How `method` is shown.
+    pub fn of(method: &Authenticator) -> Self {
+        Self {
+            id: method.method.id,
+            kind: method.method.kind,
+            destination: method.phone().map(|phone| phone.national_masked()).unwrap_or_default(),
+            label: method.about.label.clone(),
+        }
+    }
+}
+
+struct Look {
+    ceremony: Scoped<id::Ceremony>,
+    presented: Holder,
+}
+
+/// Looks at a ceremony; `None` if there is no such for the one who asks.
+pub async fn look(
+    app: &Arc<App>,
+    ceremony: Scoped<id::Ceremony>,
+    presented: Holder,
+) -> Result<Option<Looked>, FlowError> {
+    let job = Job::new(app, Look { ceremony, presented });
+    Ok(app.db.read(job, |tx, job| Box::pin(job.run(tx))).await?)
+}
+
+impl Job<Look> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Looked>, StoreError> {
+        let Some(account) = account::load(tx, &self.app, self.input.ceremony.account).await? else { return Ok(None) };
+        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
+        let Some(open) = open.filter(|open| open.ceremony.holder.admits(&self.input.presented)) else {
+            return Ok(None);
+        };
+        let authenticators = authenticator::list(tx, &account).await?;
+        let (awaited, others): (Vec<&Authenticator>, Vec<&Authenticator>) =
+            authenticators.iter().partition(|method| Some(method.method.id) == open.authenticator);
+        let (message, expires_at) = self.message(tx, &open).await?;
+        Ok(Some(Looked {
+            ceremony: self.input.ceremony,
+            purpose: open.ceremony.purpose,
+            standing: self.standing(&account, &open, expires_at),
+            method: awaited.first().copied().map(Way::of),
+            email: account.email.masked(),
+            message,
+            tries_left: open.ceremony.tries_left(&self.app.policy),
+            expires_at,
+            other_ways: others.into_iter().filter(|method| method.method.confirmed).map(Way::of).collect(),
+        }))
+    }
+
+    fn standing(&self, account: &Account, open: &Open, expires_at: Timestamp) -> Standing {
+        use nidan_core::ceremony::Verdict;
+        match open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy) {
+            _ if open.ceremony.stage == Stage::Finished => Standing::Finished,
+            Ok(_) if self.now < expires_at => Standing::Open,
+            Err(Verdict::UsedUp) => Standing::UsedUp,
+            Ok(_) | Err(_) => Standing::Expired,
+        }
+    }
+
+    /// The messages of the awaited code, and when the code, or else the ceremony, ends.
+    async fn message(&self, tx: &mut Tx<'_>, open: &Open) -> Result<(Option<Shown>, Timestamp), StoreError> {
+        let id = open.challenge();
+        let Some(sent) = ceremony::challenge(tx, open.account, id).await? else {
+            return Ok((None, open.ceremony.expires_at));
+        };
+        let expires_at = sent.challenge.expires_at;
+        let newest = message::newest(tx, open.account, id).await?;
+        let shown = newest.map(|newest| Shown {
+            id: newest.id,
+            tag: sent.tag,
+            serial: newest.serial,
+            state: newest.state,
+            resend_at: sent.challenge.resend_at(&self.app.policy),
+            sent_at: sent.challenge.last_sent_at,
+        });
+        Ok((shown, expires_at))
+    }
+}

@@ -1,0 +1,90 @@
+//! One file for each thing that can happen. A flow loads, lets `nidan-core` decide, and saves, in one transaction; sends
+//! after its commit, from the ledger. Pages, API and commands call the same flows.
+//!
+//! A verdict is not an error: what the rules say is a value that whoever shows it matches exhaustively. [`FlowError`] means
+//! that the server could not do its work.
+
+use std::sync::Arc;
+
+use nidan_core::audit::Event;
+use nidan_core::language::Language;
+use nidan_core::time::Timestamp;
+
+use crate::app::App;
+use crate::password_hash::Busy;
+use crate::store::account::Account;
+use crate::store::audit::{self, Facts};
+use crate::store::client::Client;
+use crate::store::{StoreError, Tx};
+
+pub mod accounts;
+pub mod add_method;
+pub mod check_code;
+pub mod grant;
+pub mod look;
+mod notice;
+mod open;
+pub mod resend_code;
+pub mod session;
+pub mod sign_in;
+pub mod sign_up;
+
+/// The server could not do its work: logged once at the edge, shown as "try again".
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// More sign-ins at once than this machine can hash passwords for.
+    #[error("too many passwords are being checked")]
+    Busy(Busy),
+}
+
+impl From<Busy> for FlowError {
+    fn from(busy: Busy) -> Self {
+        Self::Busy(busy)
+    }
+}
+
+/// Where a request came from and the language it is answered in.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Network address and program.
+    pub client: Client,
+    /// The language of the page, or that a site asked for.
+    pub language: Language,
+}
+
+/// Who begins a ceremony, and will hold it.
+#[derive(Clone, Copy, Debug)]
+pub enum By {
+    /// A browser: it gets a token.
+    Browser,
+    /// A site, by its API key.
+    Site,
+}
+
+/// Writes down that `event` happened to `account`.
+async fn record(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    (event, origin, about): (Event, &Origin, Option<&str>),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let facts = Facts { client: origin.client.clone(), about: about.map(str::to_owned) };
+    audit::append(tx, account, app.new_event_id(now), (event, &facts), now).await
+}
+
+/// A flow's input with the server it runs on: what a transaction's body gets.
+struct Job<I> {
+    app: Arc<App>,
+    input: I,
+    now: Timestamp,
+}
+
+impl<I> Job<I> {
+    fn new(app: &Arc<App>, input: I) -> Self {
+        Self { app: app.clone(), now: app.clock.now(), input }
+    }
+}

@@ -1,0 +1,5 @@
+//! Carrying messages out: what the ledger holds is written, handed to a route, and settled.
+
+pub mod demo_phone;
+pub mod text;
+pub mod worker;

@@ -1,0 +1,66 @@
+//! Audit events of accounts: appended with the fact, sealed, never with a secret.
+
+use nidan_core::audit::Event;
+use nidan_core::id::EventId;
+use nidan_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::account::Account;
+use super::client::Client;
+use super::{StoreError, Tx, sql};
+
+sql! {
+    APPEND = "INSERT INTO audit (account_id, event_id, kind, facts, created_ms) VALUES ($1, $2, $3, $4, $5)";
+    RECENT = "SELECT event_id, kind, facts, created_ms FROM audit
+               WHERE account_id = $1 ORDER BY created_ms DESC, event_id DESC LIMIT $2";
+}
+
+/// What is kept with an event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Where it came from.
+    pub client: Client,
+    /// What it was about, masked: a method, a device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+}
+
+/// An event as it is kept.
+pub struct Recorded {
+    /// What happened.
+    pub event: Event,
+    /// With what.
+    pub facts: Facts,
+    /// When.
+    pub at: Timestamp,
+}
+
+const FACTS: &str = "audit.facts";
+
+/// Appends an event.
+pub async fn append(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    id: EventId,
+    (event, facts): (Event, &Facts),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sealed = account.sealing().seal(FACTS, id.as_bytes(), &serde_json::to_vec(facts).unwrap_or_default());
+    let values = [account.id.into(), id.into(), event.name().into(), sealed.into(), now.into()];
+    tx.execute(&APPEND, &values).await.map(drop)
+}
+
+/// The newest events of an account, newest first.
+pub async fn recent(tx: &mut Tx<'_>, account: &Account, limit: u8) -> Result<Vec<Recorded>, StoreError> {
+    let rows = tx.rows(&RECENT, &[account.id.into(), i64::from(limit).into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let id: EventId = row.id(0)?;
+            let event = Event::from_name(row.text(1)?).ok_or_else(|| StoreError::corrupt("audit.kind", "unknown"))?;
+            let facts = account.sealing().open(FACTS, id.as_bytes(), row.blob(2)?)?;
+            let facts =
+                serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
+            Ok(Recorded { event, facts, at: row.time(3)? })
+        })
+        .collect()
+}

@@ -1,0 +1,236 @@
+//! The ledger: every message with its cause, claimed before any carrier is called.
+
+use nidan_core::id::{AccountId, ChallengeId, MessageId};
+use nidan_core::language::Language;
+use nidan_core::ledger::{Abandoned, State};
+use nidan_core::message::{Channel, MessageKind};
+use nidan_core::secret::Secret;
+use nidan_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::account::{self, Account};
+use super::client::Client;
+use super::{Row, StoreError, Tx, sql};
+
+sql! {
+    INSERT = "INSERT INTO message (account_id, message_id, challenge_id, n, kind, channel, language, destination, facts, serial,
+                                   slot, state, reason, route, epoch, lease_ms, wired_ms, settled_ms, created_ms, expires_ms)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, NULL, NULL, 1, $12, NULL, NULL, $13, $14)";
+    WIRE = "UPDATE message SET wired_ms = $4, route = $5
+             WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL
+         RETURNING challenge_id, n, kind, channel, language, destination, serial, expires_ms";
+    SETTLE = "UPDATE message SET state = $4, reason = $5, settled_ms = $6
+               WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1";
+    ABANDONED = "SELECT account_id, message_id, epoch, wired_ms, expires_ms
+                   FROM message WHERE slot = $1 AND lease_ms <= $2 AND state <= 1 ORDER BY lease_ms LIMIT 64";
+    TAKE_OVER = "UPDATE message SET epoch = epoch + 1, lease_ms = $4, state = 1
+                  WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state <= 1";
+    NEWEST = "SELECT message_id, state, serial, kind, channel FROM message
+               WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
+}
+
+/// Recovery scans go slot by slot, so that several nodes do not scan the same rows.
+pub const SLOTS: u8 = 16;
+
+/// Why a message was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// A sign-up.
+    SignUp,
+    /// A right password.
+    SignIn,
+    /// Somebody asked for another message, or another way.
+    Resend,
+    /// A method is being set up.
+    Setup,
+    /// Something about the account its owner should know.
+    Notice,
+}
+
+/// What caused a message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cause {
+    /// Why it was sent.
+    pub kind: CauseKind,
+    /// Who asked for it.
+    pub client: Client,
+    /// Whether the right password came first.
+    pub password_right: bool,
+}
+
+/// Names a message to the worker that is to send it, under the lease that it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Which one.
+    pub id: MessageId,
+    /// Fences a worker whose lease was taken over.
+    pub epoch: i64,
+}
+
+/// A message to be claimed.
+pub struct NewMessage {
+    /// Its id.
+    pub id: MessageId,
+    /// The challenge whose code it carries; none: a notice.
+    pub challenge: Option<ChallengeId>,
+    /// Which message of the challenge.
+    pub n: u8,
+    /// What it says.
+    pub kind: MessageKind,
+    /// The language it says it in.
+    pub language: Language,
+    /// The phone number or e-mail address.
+    pub destination: Secret<String>,
+    /// What caused it.
+    pub cause: Cause,
+    /// Which of the account's messages of the day.
+    pub serial: i64,
+    /// Where recovery finds it, below [`SLOTS`].
+    pub slot: u8,
+    /// When the lease of the node that makes it runs out.
+    pub lease_until: Timestamp,
+    /// When it loses its worth.
+    pub expires_at: Timestamp,
+}
+
+const DESTINATION: &str = "message.destination";
+const FACTS: &str = "message.facts";
+
+/// Claims a message, leased to this node from the start: no polling on the fast path (storage.md rule 8). A second claim
+/// of the same message of the same challenge is a [`StoreError::Conflict`].
+pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Timestamp) -> Result<Leased, StoreError> {
+    let row = new.id.as_bytes();
+    let facts = serde_json::to_vec(&new.cause).unwrap_or_default();
+    let values = [
+        account.id.into(),
+        new.id.into(),
+        new.challenge.into(),
+        i64::from(new.n).into(),
+        new.kind.stored().into(),
+        new.kind.channel().stored().into(),
+        new.language.tag().into(),
+        account.sealing().seal(DESTINATION, row, new.destination.expose().as_bytes()).into(),
+        account.sealing().seal(FACTS, row, &facts).into(),
+        new.serial.into(),
+        i64::from(new.slot).into(),
+        new.lease_until.into(),
+        now.into(),
+        new.expires_at.into(),
+    ];
+    tx.execute(&INSERT, &values).await?;
+    Ok(Leased { account: account.id, id: new.id, epoch: 1 })
+}
+
+/// A message on its way to a carrier.
+pub struct Outgoing {
+    /// The challenge whose code it carries.
+    pub challenge: Option<ChallengeId>,
+    /// Which message of the challenge.
+    pub n: i64,
+    /// What it says.
+    pub kind: MessageKind,
+    /// How it goes.
+    pub channel: Channel,
+    /// The language it says it in.
+    pub language: Language,
+    /// Where it goes.
+    pub destination: Secret<String>,
+    /// Which of the account's messages of the day.
+    pub serial: i64,
+    /// When it loses its worth.
+    pub expires_at: Timestamp,
+}
+
+fn kind_and_channel(row: &Row, kind: usize, channel: usize) -> Result<(MessageKind, Channel), StoreError> {
+    let corrupt = |column| StoreError::corrupt(column, "not of this version");
+    Ok((
+        MessageKind::from_stored(row.int(kind)?).ok_or_else(|| corrupt("message.kind"))?,
+        Channel::from_stored(row.int(channel)?).ok_or_else(|| corrupt("message.channel"))?,
+    ))
+}
+
+/// Marks, durably and before the first byte goes out, that `route` is written to. `None`: the lease was lost, or somebody
+/// has begun already; then it must not be sent.
+pub async fn wire(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    leased: Leased,
+    route: &str,
+    now: Timestamp,
+) -> Result<Option<Outgoing>, StoreError> {
+    let values = [leased.account.into(), leased.id.into(), leased.epoch.into(), now.into(), route.into()];
+    let Some(row) = tx.optional(&WIRE, &values).await? else { return Ok(None) };
+    let (kind, channel) = kind_and_channel(&row, 2, 3)?;
+    Ok(Some(Outgoing {
+        challenge: row.opt_id(0)?,
+        n: row.int(1)?,
+        kind,
+        channel,
+        language: account::language(row.text(4)?)?,
+        destination: account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(5)?)?,
+        serial: row.int(6)?,
+        expires_at: row.time(7)?,
+    }))
+}
+
+/// Writes down what became of it; `false` if another worker has taken it over.
+pub async fn settle(
+    tx: &mut Tx<'_>,
+    leased: Leased,
+    state: State,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = [
+        leased.account.into(),
+        leased.id.into(),
+        leased.epoch.into(),
+        state.stored().into(),
+        reason.into(),
+        now.into(),
+    ];
+    Ok(tx.execute(&SETTLE, &values).await? == 1)
+}
+
+/// Some messages of `slot` whose lease has run out.
+pub async fn abandoned(tx: &mut Tx<'_>, slot: u8, now: Timestamp) -> Result<Vec<(Leased, Abandoned)>, StoreError> {
+    let rows = tx.rows(&ABANDONED, &[i64::from(slot).into(), now.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let leased = Leased { account: row.id(0)?, id: row.id(1)?, epoch: row.int(2)? };
+            Ok((leased, Abandoned { wired: row.opt_time(3)?.is_some(), expires_at: row.time(4)? }))
+        })
+        .collect()
+}
+
+/// Takes a message over by compare-and-set on its epoch; `None` if somebody else was quicker.
+pub async fn take_over(tx: &mut Tx<'_>, leased: Leased, lease_until: Timestamp) -> Result<Option<Leased>, StoreError> {
+    let values = [leased.account.into(), leased.id.into(), leased.epoch.into(), lease_until.into()];
+    let taken = tx.execute(&TAKE_OVER, &values).await? == 1;
+    Ok(taken.then_some(Leased { epoch: leased.epoch + 1, ..leased }))
+}
+
+/// The newest message of a challenge: its state, serial and id.
+pub struct Newest {
+    /// Its id.
+    pub id: MessageId,
+    /// What became of it so far.
+    pub state: State,
+    /// Which of the account's messages of the day.
+    pub serial: i64,
+    /// What it says.
+    pub kind: MessageKind,
+}
+
+/// The newest message of a challenge.
+pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId) -> Result<Option<Newest>, StoreError> {
+    let row = tx.optional(&NEWEST, &[account.into(), challenge.into()]).await?;
+    row.map(|row| {
+        let state = State::from_stored(row.int(1)?).ok_or_else(|| StoreError::corrupt("message.state", "unknown"))?;
+        Ok(Newest { id: row.id(0)?, state, serial: row.int(2)?, kind: kind_and_channel(&row, 3, 4)?.0 })
+    })
+    .transpose()
+}

@@ -1,0 +1,14 @@
+//! What speaks HTTP: the edge (server, limits, headers, errors) and the handlers behind it. No rules live here.
+
+pub mod body;
+pub mod client;
+pub mod cookies;
+pub mod csrf;
+pub mod edge;
+pub mod error;
+pub mod form;
+pub mod headers;
+pub mod json;
+pub mod problem;
+pub mod server;
+pub mod view;

@@ -1,0 +1,355 @@
+//! Renders every page in both languages, in every state that it has, and holds them to what browsers and readers need.
+//! Writes them to `target/pages/`, to be looked at.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use askama::Template;
+use nidan_core::language::Language;
+
+use super::*;
+use crate::texts::Texts;
+
+const KEY: &str = "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP";
+const URI: &str = "otpauth://totp/%E4%BE%8B%E7%A4%BE:hanako%40example.jp?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=%E4%BE%8B%E7%A4%BE";
+
+/// A page by the name of its file.
+type Page = (String, String);
+
+struct Sample<'a> {
+    t: T<'a>,
+    pages: Vec<Page>,
+}
+
+impl<'a> Sample<'a> {
+    fn frame(&self, here: &'static str) -> Frame<'a> {
+        let brand = if self.t.language == Language::Ja { "例社" } else { "Example" };
+        let signed_in = here == "/security" || here == "/sign-out" || here == "/setup";
+        Frame { t: self.t, brand, here, csrf: "c5rf-t0ken", signed_in, demo_phone: here.starts_with("/demo") }
+    }
+
+    fn add(&mut self, name: impl Into<String>, page: &impl Template) {
+        self.pages.push((name.into(), page.render().expect("pages render")));
+    }
+}
+
+fn sent(destination: &str) -> Sent {
+    Sent { destination: destination.into(), at: "09:41".into(), tag: "KX".into(), serial: 2 }
+}
+
+/// Every state that a page asking for a code can be in.
+fn code_states() -> [(&'static str, Option<CodeProblem>, Option<CodeNotice>, Resend); 9] {
+    let waiting = Resend::In { seconds: 22 };
+    [
+        ("", None, None, waiting),
+        ("-wrong", Some(CodeProblem::Wrong { tries_left: 3 }), None, Resend::Now),
+        ("-last", Some(CodeProblem::Wrong { tries_left: 1 }), None, Resend::In { seconds: 1 }),
+        ("-not-a-code", Some(CodeProblem::NotACode), None, Resend::Now),
+        ("-expired", Some(CodeProblem::Expired), None, Resend::Now),
+        ("-already-used", Some(CodeProblem::AlreadyUsed), None, Resend::Now),
+        ("-used-up", Some(CodeProblem::UsedUp), None, Resend::Now),
+        ("-sent-again", None, Some(CodeNotice::SentAgain), Resend::NoMore),
+        ("-not-sent", None, Some(CodeNotice::NotSentAgain), waiting),
+    ]
+}
+
+fn sign_up_pages(s: &mut Sample<'_>) {
+    for (state, email, email_problem, password_problem) in [
+        ("", "", None, None),
+        ("-email-missing", "", Some(EmailProblem::Missing), None),
+        ("-email", "hanako.example.jp", Some(EmailProblem::NotAnAddress), None),
+        ("-password-missing", "a@example.jp", None, Some(PasswordProblem::Missing)),
+        ("-password-short", "a@example.jp", None, Some(PasswordProblem::TooShort)),
+        ("-password-long", "a@example.jp", None, Some(PasswordProblem::TooLong)),
+        ("-password-common", "a@example.jp", None, Some(PasswordProblem::Common)),
+        ("-password-easy", "a@example.jp", None, Some(PasswordProblem::TooEasy)),
+        ("-password-about", "a@example.jp", None, Some(PasswordProblem::AboutYou)),
+    ] {
+        let frame = s.frame("/sign-up");
+        let page = SignUp { frame, email, email_problem, password_problem, password_length_min: 8 };
+        s.add(format!("sign-up{state}"), &page);
+    }
+    for (state, problem, notice, resend) in code_states() {
+        let sent = sent("hanako@example.jp");
+        let page = SignUpCode { frame: s.frame("/sign-up/code"), sent: sent.clone(), resend, problem, notice };
+        s.add(format!("sign-up-code{state}"), &page);
+        s.add(format!("setup-email{state}"), &SetupEmail { frame: s.frame("/setup"), sent, resend, problem, notice });
+    }
+}
+
+fn sign_in_pages(s: &mut Sample<'_>) {
+    for (state, problem, notice) in [
+        ("", None, None),
+        ("-wrong", Some(SignInProblem::Wrong), None),
+        ("-missing", Some(SignInProblem::Missing), None),
+        ("-signed-out", None, Some(SignInNotice::SignedOut)),
+        ("-signed-out-everywhere", None, Some(SignInNotice::SignedOutEverywhere)),
+        ("-ran-out", None, Some(SignInNotice::RanOut)),
+    ] {
+        let email = if problem.is_some() { "hanako@example.jp" } else { "" };
+        s.add(format!("sign-in{state}"), &SignIn { frame: s.frame("/sign-in"), email, problem, notice });
+    }
+    for (state, problem, notice, resend) in code_states() {
+        for (kind, way) in [("sms", Way::Sms { sent: sent("•••• 5678"), resend }), ("app", Way::App)] {
+            let frame = s.frame("/sign-in/code");
+            let (trust_ticked, trust_days, other_ways) = (problem.is_none(), 90, true);
+            let page = SignInCode { frame, way, problem, notice, trust_ticked, trust_days, other_ways };
+            s.add(format!("sign-in-code-{kind}{state}"), &page);
+        }
+    }
+    let way = |id: &str, kind, destination: &str, current| OtherWay {
+        authenticator_id: id.into(),
+        kind,
+        destination: destination.into(),
+        current,
+    };
+    let ways = vec![way("aut_1", MethodKind::Sms, "•••• 5678", true), way("aut_2", MethodKind::App, "", false)];
+    s.add("other-ways", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
+    let ways = vec![way("aut_1", MethodKind::Sms, "•••• 5678", false), way("aut_2", MethodKind::App, "", true)];
+    s.add("other-ways-app", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
+    s.add("sign-out", &SignOut { frame: s.frame("/sign-out") });
+}
+
+fn setup_pages(s: &mut Sample<'_>) {
+    for (state, phone, problem) in [
+        ("", "", None),
+        ("-missing", "", Some(PhoneProblem::Missing)),
+        ("-not-a-number", "0901234", Some(PhoneProblem::NotANumber)),
+        ("-foreign", "+44 7400 123456", Some(PhoneProblem::Foreign)),
+        ("-ip", "050-1234-5678", Some(PhoneProblem::IpPhone)),
+        ("-no-sms", "03-1234-5678", Some(PhoneProblem::NoSms)),
+        ("-too-many", "090-1234-5678", Some(PhoneProblem::TooMany)),
+    ] {
+        s.add(format!("setup-phone{state}"), &SetupPhone { frame: s.frame("/setup"), phone, problem });
+    }
+    let qr_svg = &qr::svg(URI).expect("fits");
+    for (state, problem, notice, resend) in code_states() {
+        let page =
+            SetupPhoneCode { frame: s.frame("/setup"), sent: sent("•••• 5678"), resend, problem, notice };
+        s.add(format!("setup-phone-code{state}"), &page);
+        let page = SetupApp { frame: s.frame("/setup"), qr_svg, key: KEY, otpauth_uri: URI, problem };
+        s.add(format!("setup-app{state}"), &page);
+    }
+    let methods = vec![(MethodKind::Sms, "•••• 5678".into()), (MethodKind::App, String::new())];
+    s.add("setup-done", &SetupDone { frame: s.frame("/setup"), methods });
+}
+
+fn activity(ja: bool) -> Vec<ActivityRow> {
+    let all = [
+        Activity::SignedOutEverywhere,
+        Activity::SignedOut,
+        Activity::SessionEnded,
+        Activity::DeviceReused,
+        Activity::DeviceRemoved,
+        Activity::DeviceTrusted,
+        Activity::TriesUsedUp,
+        Activity::WrongCode,
+        Activity::SignedInTrusted,
+        Activity::SignedIn(MethodKind::App),
+        Activity::SignedIn(MethodKind::Sms),
+        Activity::TwoStepOn,
+        Activity::MethodAdded(MethodKind::App),
+        Activity::MethodAdded(MethodKind::Sms),
+        Activity::EmailConfirmed,
+        Activity::SignedUp,
+    ];
+    let at = if ja { "11月22日 09:41" } else { "22 Nov 09:41" };
+    let row = |what| ActivityRow { what, at: at.into(), client: "Chrome (Windows) · 203.0.113.9".into() };
+    all.map(row).into()
+}
+
+fn security_pages(s: &mut Sample<'_>) {
+    let ja = s.t.language == Language::Ja;
+    let (day, time) = if ja { ("2026年11月22日", "11月22日 09:41") } else { ("22 Nov 2026", "22 Nov 09:41") };
+    for (state, notice, empty) in [
+        ("", None, false),
+        ("-removed", Some(SecurityNotice::DeviceRemoved), true),
+        ("-ended", Some(SecurityNotice::SessionEnded), false),
+    ] {
+        let method = |kind, role, destination: &str| MethodRow {
+            kind,
+            role,
+            destination: destination.into(),
+            since: day.into(),
+        };
+        let device = |name: &str, this| DeviceRow {
+            device_id: "dev_1".into(),
+            name: name.into(),
+            this,
+            last_used: time.into(),
+            until: day.into(),
+        };
+        let session = |name: &str, this| SessionRow {
+            session_id: "ses_1".into(),
+            name: name.into(),
+            this,
+            signed_in: time.into(),
+            last_used: time.into(),
+        };
+        let page = Security {
+            frame: s.frame("/security"),
+            email: "hanako@example.jp",
+            two_step_since: day,
+            methods: vec![
+                method(MethodKind::Sms, MethodRole::Primary, "•••• 5678"),
+                method(MethodKind::App, MethodRole::Backup, ""),
+            ],
+            devices: if empty { vec![] } else { vec![device("Chrome (Windows)", true), device("", false)] },
+            sessions: vec![session("Chrome (Windows)", true), session("Safari (iPhone)", false)],
+            activity: activity(ja),
+            notice,
+        };
+        s.add(format!("security{state}"), &page);
+    }
+}
+
+fn remaining_pages(s: &mut Sample<'_>) {
+    for (state, kind) in [
+        ("not-found", ErrorKind::NotFound),
+        ("stale-form", ErrorKind::StaleForm),
+        ("bad-request", ErrorKind::BadRequest),
+        ("ended", ErrorKind::Ended),
+        ("busy", ErrorKind::Busy { seconds: 2 }),
+        ("broken", ErrorKind::Broken),
+    ] {
+        let reference = (kind == ErrorKind::Broken).then_some("7F3K-Q2");
+        s.add(format!("error-{state}"), &ErrorPage { frame: s.frame("/"), kind, reference });
+    }
+    s.add("demo-start", &DemoStart { frame: s.frame("/demo") });
+    s.add("demo-phone-empty", &DemoPhone { frame: s.frame("/demo/phone"), messages: vec![] });
+    let message = |channel, to: &str, text: &str, language: &str| DemoMessage {
+        channel,
+        to: to.into(),
+        text: text.into(),
+        at: "09:41:07".into(),
+        language: language.into(),
+    };
+    let sms = "【例社】確認コード 482916\n画面の記号がKXの時だけ入力\n本日2通目・誰にも教えないで\n@example.jp #482916";
+    let mail = "Example: your code to confirm this address\n\nCode: 482916\n<b>not markup</b>";
+    let messages = vec![
+        message(DemoChannel::Sms, "+819012345678", sms, "ja"),
+        message(DemoChannel::Email, "hanako@example.jp", mail, "en"),
+    ];
+    s.add("demo-phone", &DemoPhone { frame: s.frame("/demo/phone"), messages });
+}
+
+fn pages(texts: &Texts, language: Language) -> Vec<Page> {
+    let mut sample = Sample { t: texts.of(language), pages: Vec::new() };
+    sign_up_pages(&mut sample);
+    sign_in_pages(&mut sample);
+    setup_pages(&mut sample);
+    security_pages(&mut sample);
+    remaining_pages(&mut sample);
+    sample.pages
+}
+
+fn for_every_page(check: impl Fn(&str, &str)) {
+    let texts = Texts::load().expect("texts are valid");
+    for language in Language::ALL {
+        for (name, html) in pages(&texts, language) {
+            check(&format!("{name} {}", language.tag()), &html);
+        }
+    }
+}
+
+/// The values of an attribute, in the order of the page.
+fn values<'p>(html: &'p str, attribute: &str) -> Vec<&'p str> {
+    let opening = format!(" {attribute}=\"");
+    html.split(&opening).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[test]
+fn pages_can_be_looked_at() {
+    let texts = Texts::load().expect("texts are valid");
+    for language in Language::ALL {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pages").join(language.tag());
+        std::fs::create_dir_all(&folder).expect("target can be written");
+        for (name, html) in pages(&texts, language) {
+            std::fs::write(folder.join(format!("{name}.html")), html).expect("target can be written");
+        }
+    }
+}
+
+#[test]
+fn nothing_in_a_page_needs_an_exception_from_the_content_security_policy() {
+    for_every_page(|name, html| {
+        let markup = html.replace(STYLE, "");
+        for forbidden in [" style=", " onclick", " onload", "javascript:", "data:", "http:", "<script>"] {
+            assert!(!markup.contains(forbidden), "{name}: {forbidden}");
+        }
+        assert!(html.contains(&format!("<style>{STYLE}</style>")), "{name}: the hash would not match");
+    });
+}
+
+#[test]
+fn every_post_form_carries_the_token_and_posts_here() {
+    for_every_page(|name, html| {
+        for form in html.split("<form ").skip(1) {
+            assert!(form.starts_with("method=\"post\" action=\"/"), "{name}");
+            let form = form.split("</form>").next().expect("forms end");
+            assert_eq!(form.matches("name=\"csrf\" value=\"c5rf-t0ken\"").count(), 1, "{name}");
+        }
+    });
+}
+
+#[test]
+fn ids_are_unique_and_whatever_refers_to_one_finds_it() {
+    for_every_page(|name, html| {
+        let ids = values(html, "id");
+        let unique: BTreeSet<_> = ids.iter().collect();
+        assert_eq!(ids.len(), unique.len(), "{name}: {ids:?}");
+        for attribute in ["for", "aria-describedby", "aria-labelledby", "data-copy"] {
+            for id in values(html, attribute).into_iter().flat_map(str::split_whitespace) {
+                assert!(unique.contains(&id), "{name}: {attribute} {id}");
+            }
+        }
+        for fragment in values(html, "href").into_iter().filter_map(|href| href.strip_prefix('#')) {
+            assert!(unique.contains(&fragment), "{name}: #{fragment}");
+        }
+    });
+}
+
+#[test]
+fn titles_name_the_state() {
+    let texts = Texts::load().expect("texts are valid");
+    for (name, html) in pages(&texts, Language::Ja) {
+        let title = html.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).expect("a title");
+        assert!(title.ends_with(" | 例社"), "{name}: {title}");
+        let wrong = html.contains("role=\"alert\"");
+        assert_eq!(title.starts_with("エラー："), wrong, "{name}: {title}");
+        assert_eq!(html.matches("<h1").count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn what_people_typed_cannot_become_markup() {
+    let texts = Texts::load().expect("texts are valid");
+    let sample = Sample { t: texts.of(Language::En), pages: Vec::new() };
+    let frame = sample.frame("/sign-in");
+    let page = SignIn { frame, email: "\"><script>alert(1)</script>", problem: None, notice: None };
+    let html = page.render().expect("renders");
+    assert!(!html.contains("<script>alert"), "{html}");
+}
+
+#[test]
+fn pages_are_small() {
+    assert!(STYLE.len() <= 6_000, "style {}", STYLE.len());
+    assert!(SCRIPT.len() <= 3_000, "script {}", SCRIPT.len());
+    for_every_page(|name, html| {
+        let most = if name.starts_with("security") { 24_000 } else { 15_000 };
+        assert!(html.len() <= most || name.starts_with("setup-app"), "{name}: {}", html.len());
+    });
+}
+
+#[test]
+fn the_style_is_allowed_by_its_hash() {
+    assert!(style_source().starts_with("'sha256-") && style_source().len() == 53, "{}", style_source());
+}
+
+#[test]
+fn a_qr_code_has_its_corner_and_its_white_border() {
+    let svg = qr::svg("a").expect("fits");
+    assert!(svg.contains("viewBox=\"0 0 29 29\""), "{svg}");
+    assert!(svg.contains("d=\"M4 4h7v1h-7z"), "{svg}");
+    assert!(qr::svg(&"a".repeat(4_000)).is_err());
+}
