@@ -25,7 +25,7 @@ use rustls::pki_types::pem::PemObject;
 use tokio_postgres::config::{Config, Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, ToSql, Type, WrongType, to_sql_checked};
 use tokio_postgres::{NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -173,7 +173,7 @@ pub(super) struct Postgres(Pool);
 
 impl Postgres {
     /// Connects once, so that a wrong URL shows at start and a server that may lose commits is refused: guess counts and
-    /// used codes must survive a crash (storage.md rule 6).
+    /// used codes must survive a crash.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
         let target = Target::parse(url).map_err(|error| StoreError::refused(OPENING, error.to_string()))?;
         let pool = pool(target.manager()?)?;
@@ -315,11 +315,15 @@ impl Session {
 
     async fn run(&mut self, sql: &Sql, params: &[Value]) -> Result<RowStream, Failure> {
         let prepared = self.client.prepare_cached(sql.postgres).await;
-        if self.stage != Stage::Waiting {
-            let statement = prepared.map_err(|error| failure(sql.name(), &error))?;
+        let waiting = self.stage == Stage::Waiting;
+        let statement = prepared
+            .map_err(|error| if waiting { not_begun(sql.name(), &error) } else { failure(sql.name(), &error) })?;
+        if statement.params().len() != params.len() {
+            return Err(Failure::last(StoreError::refused(sql.name(), "the number of parameters is wrong")));
+        }
+        if !waiting {
             return self.client.query_raw(&statement, params).await.map_err(|error| failure(sql.name(), &error));
         }
-        let statement = prepared.map_err(|error| not_begun(sql.name(), &error))?;
         // From here on it may be open, also if this future is dropped. `join` sends what it is given in this order.
         self.stage = Stage::Open;
         let (begun, stream) = join(self.client.batch_execute(BEGIN), self.client.query_raw(&statement, params)).await;
@@ -356,7 +360,9 @@ fn not_begun(doing: &'static str, error: &tokio_postgres::Error) -> Failure {
 /// What went wrong, without the server's message: it may quote values. SQLSTATE and the constraint's name do not.
 pub(super) fn failure(doing: &'static str, error: &tokio_postgres::Error) -> Failure {
     let Some(reply) = error.as_db_error() else {
-        return Failure::last(StoreError::unavailable(doing, described(error)));
+        let mistyped = error.source().is_some_and(|cause| cause.is::<WrongType>());
+        let kind = if mistyped { StoreError::refused } else { StoreError::unavailable };
+        return Failure::last(kind(doing, described(error)));
     };
     let code = reply.code();
     let constraint = reply.constraint().unwrap_or("?");
@@ -408,7 +414,7 @@ impl ToSql for Value {
             Self::Int(value) if *ty == Type::INT8 => value.to_sql(ty, out),
             Self::Text(value) if *ty == Type::TEXT => value.to_sql(ty, out),
             Self::Blob(value) if *ty == Type::BYTEA => value.to_sql(ty, out),
-            _ => Err(format!("the parameter is {ty} in PostgreSQL: write a CAST").into()),
+            _ => Err(Box::new(WrongType::new::<Self>(ty.clone()))),
         }
     }
 
