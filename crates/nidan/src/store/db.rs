@@ -176,7 +176,7 @@ pub struct Tx<'c> {
 
 pub(super) enum Connection<'c> {
     Sqlite(&'c mut rusqlite::Connection),
-    Postgres(Session<'c>),
+    Postgres(&'c mut Session),
 }
 
 /// Why a statement failed, and whether the whole transaction may be tried again at once.
@@ -191,9 +191,9 @@ impl<'c> Tx<'c> {
         Self { connection, failure: None }
     }
 
-    /// The connection, and the failure of a statement if there was one: then nothing may be committed.
-    pub(super) fn end(self) -> (Connection<'c>, Option<Failure>) {
-        (self.connection, self.failure)
+    /// The failure of a statement, if there was one: then nothing may be committed.
+    pub(super) fn end(self) -> Option<Failure> {
+        self.failure
     }
 
     /// Which database this is, for the few places where they truly differ.
@@ -269,5 +269,42 @@ impl<'c> Tx<'c> {
         let error = failure.error.clone();
         self.failure = Some(failure);
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_the_password() {
+        for (url, shown) in [
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("sqlite:data/nidan.db", "sqlite:data/nidan.db"),
+            (
+                "postgres://nidan:p%40ss:w@rd@db.example:5432/nidan?sslmode=disable&password=hidden",
+                "postgres://nidan@db.example:5432/nidan",
+            ),
+            ("postgresql:///nidan?host=/run/postgresql", "postgresql:///nidan"),
+        ] {
+            let parsed: DatabaseUrl = url.parse().expect(url);
+            assert_eq!((parsed.to_string(), format!("{parsed:?}")), (shown.to_owned(), shown.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused_without_repeating_it() {
+        for url in [
+            "",
+            "nidan.db",
+            "sqlite:",
+            "mysql://u:geheim@h/n",
+            "postgres://",
+            "postgres://u:geheim@h:port/n",
+            "postgres://u:geheim@h/n?what=ever",
+        ] {
+            let error = url.parse::<DatabaseUrl>().expect_err(url).to_string();
+            assert!(!error.is_empty() && !error.contains("geheim"), "{error}");
+        }
     }
 }

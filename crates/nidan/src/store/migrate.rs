@@ -14,7 +14,7 @@ super::sql! {
     KNOWN = sqlite "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
         postgres "SELECT COUNT(*) AS n FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_version'";
     /// Row 0 stands for no script. To write it is to hold its lock until the transaction ends, which a second migrator
-    /// waits for (no advisory locks: storage.md rule 3).
+    /// waits for (advisory locks are not had by all who speak PostgreSQL's protocol).
     LOCK = "INSERT INTO schema_version (version, checksum) VALUES (0, '') \
             ON CONFLICT (version) DO UPDATE SET checksum = ''";
     /// What was applied.
@@ -81,7 +81,7 @@ pub enum SchemaMismatch {
 pub async fn migrate(db: &Db) -> Result<i64, SchemaMismatch> {
     let mut attempt = 1;
     while let Err(error) = db.transact((), |tx, ()| Box::pin(create_table(tx))).await {
-        if attempt == ATTEMPTS {
+        if attempt == ATTEMPTS || matches!(error, StoreError::Unavailable { .. }) {
             return Err(error.into());
         }
         attempt += 1;

@@ -1,25 +1,32 @@
-//! PostgreSQL, and what speaks its protocol: a pool of connections for transactions and a smaller one for reading.
+//! PostgreSQL, and what speaks its protocol: a pool of connections.
 //!
 //! Statements are prepared once per connection, so a pooler between Nidan and the server must keep sessions (no
 //! "transaction mode"). Grouping commits is the server's own work here.
+//!
+//! `BEGIN` travels together with the first statement of a transaction, which saves a round trip. Should `BEGIN` fail and
+//! the statement be run all the same, it would stand alone and be committed at once: therefore sessions are read-only by
+//! default, `BEGIN` asks for READ WRITE, and such a statement is refused. [`super::Db::read`] rests on the same default.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::future::Future as _;
 use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction};
+use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use futures_util::TryStreamExt;
+use futures_util::future::join;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio_postgres::config::{Config, Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{IsolationLevel, NoTls, RowStream};
+use tokio_postgres::types::{IsNull, ToSql, Type, WrongType, to_sql_checked};
+use tokio_postgres::{NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::db::{Body, Connection, Failure, NotADatabaseUrl, Tx};
@@ -30,10 +37,8 @@ use super::{Cells, Row, Sql, StoreError, Value};
 const ATTEMPTS: u32 = 6;
 /// The pause before the second attempt, in milliseconds; doubled for each further one, and up to as much again added.
 const BACKOFF_MS: u64 = 4;
-/// Connections for transactions: a commit waits for the disk, so more than cores; a server takes 100 in all by default.
-const WRITERS: usize = 20;
-/// Connections for reading.
-const READERS: usize = 8;
+/// Connections: a commit waits for the disk, so more than cores; a server takes 100 in all by default.
+const CONNECTIONS: usize = 24;
 /// To wait for a free connection, to open one, or to try one that was idle.
 const CONNECT_MS: u64 = 5_000;
 /// The longest a statement may run, waiting for locks included: beyond it the visitor has given up.
@@ -87,13 +92,14 @@ impl Target {
         Ok(Self { config, verify, root_cert })
     }
 
-    fn manager(&self, options: &str) -> Result<Manager, StoreError> {
+    fn manager(&self) -> Result<Manager, StoreError> {
         let mut config = self.config.clone();
         let mut all = config.get_options().map(|own| format!("{own} ")).unwrap_or_default();
         // Writing to a String cannot fail.
         let _ = write!(
             all,
-            "-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}{options}"
+            "-c default_transaction_read_only=on -c statement_timeout={STATEMENT_MS} \
+             -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
         );
         config.options(all).connect_timeout(Duration::from_millis(CONNECT_MS));
         config.tcp_user_timeout(Duration::from_millis(2 * STATEMENT_MS));
@@ -163,29 +169,21 @@ pub(super) fn without_password(url: &str) -> String {
     }
 }
 
-#[derive(Clone)]
-pub(super) struct Postgres {
-    writers: Pool,
-    readers: Pool,
-}
+pub(super) struct Postgres(Pool);
 
 impl Postgres {
     /// Connects once, so that a wrong URL shows at start and a server that may lose commits is refused: guess counts and
-    /// used codes must survive a crash (storage.md rule 6).
+    /// used codes must survive a crash.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
         let target = Target::parse(url).map_err(|error| StoreError::refused(OPENING, error.to_string()))?;
-        let postgres = Self {
-            writers: pool(target.manager("")?, WRITERS)?,
-            readers: pool(target.manager(" -c default_transaction_read_only=on")?, READERS)?,
-        };
-        let client = taken(&postgres.writers).await?;
-        let shown =
-            client.query_one("SHOW synchronous_commit", &[]).await.map_err(|error| failure(OPENING, &error).error)?;
-        if shown.try_get(0).is_ok_and(|mode: &str| mode == "off") {
+        let pool = pool(target.manager()?)?;
+        let client = taken(&pool).await?;
+        let shown = client.query_one("SHOW synchronous_commit", &[]).await;
+        if shown.and_then(|row| row.try_get::<_, String>(0)).map_err(|error| failure(OPENING, &error).error)? == "off" {
             return Err(StoreError::refused(OPENING, "synchronous_commit is off: a crash would give used codes back"));
         }
         drop(client);
-        Ok(postgres)
+        Ok(Self(pool))
     }
 
     pub(super) async fn transact<I, T>(&self, input: I, body: Body<I, T>) -> Result<T, StoreError>
@@ -193,9 +191,9 @@ impl Postgres {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let writers = self.writers.clone();
+        let pool = self.0.clone();
         // A task of its own, so that a hang-up of the caller cannot stop it half way.
-        let task = tokio::spawn(async move { attempts(&writers, &input, body).await });
+        let task = tokio::spawn(async move { attempts(&pool, &input, body).await });
         task.await.unwrap_or_else(|ended| {
             Err(if ended.is_panic() {
                 StoreError::refused("a transaction", "its body panicked; it was rolled back")
@@ -206,10 +204,10 @@ impl Postgres {
     }
 
     pub(super) async fn read<I, T>(&self, input: I, body: Body<I, T>) -> Result<T, StoreError> {
-        let client = taken(&self.readers).await?;
-        let mut tx = Tx::new(Connection::Postgres(Session::Reader(&client)));
+        let mut session = Session { client: taken(&self.0).await?, stage: Stage::Reading };
+        let mut tx = Tx::new(Connection::Postgres(&mut session));
         let outcome = body(&mut tx, &input).await;
-        match tx.end().1 {
+        match tx.end() {
             Some(failure) => Err(failure.error),
             None => outcome,
         }
@@ -219,9 +217,9 @@ impl Postgres {
 const OPENING: &str = "opening PostgreSQL";
 const COMMITTING: &str = "committing";
 
-fn pool(manager: Manager, size: usize) -> Result<Pool, StoreError> {
+fn pool(manager: Manager) -> Result<Pool, StoreError> {
     let wait = Some(Duration::from_millis(CONNECT_MS));
-    let builder = Pool::builder(manager).max_size(size).runtime(Runtime::Tokio1);
+    let builder = Pool::builder(manager).max_size(CONNECTIONS).runtime(Runtime::Tokio1);
     let pool = builder.wait_timeout(wait).create_timeout(wait).recycle_timeout(wait).build();
     pool.map_err(|error| StoreError::refused(OPENING, error.to_string()))
 }
@@ -236,10 +234,10 @@ async fn taken(pool: &Pool) -> Result<Client, StoreError> {
     })
 }
 
-async fn attempts<I, T>(writers: &Pool, input: &I, body: Body<I, T>) -> Result<T, StoreError> {
+async fn attempts<I, T>(pool: &Pool, input: &I, body: Body<I, T>) -> Result<T, StoreError> {
     let mut attempt = 1;
     loop {
-        match once(writers, input, body).await {
+        match once(pool, input, body).await {
             Err(failure) if failure.again && attempt < ATTEMPTS => {
                 tokio::time::sleep(pause(attempt)).await;
                 attempt += 1;
@@ -261,81 +259,110 @@ fn pause(attempt: u32) -> Duration {
     Duration::from_millis(base + (scrambled >> 32) % (base + 1))
 }
 
-async fn once<I, T>(writers: &Pool, input: &I, body: Body<I, T>) -> Result<T, Failure> {
-    let mut client = taken(writers).await.map_err(Failure::last)?;
-    let begin =
-        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false).start().await;
-    // A connection that went away while it was idle has done nothing yet: another one may.
-    let transaction = begin.map_err(|error| Failure { again: error.is_closed(), ..failure("BEGIN", &error) })?;
-    let mut tx = Tx::new(Connection::Postgres(Session::Transaction(transaction)));
+async fn once<I, T>(pool: &Pool, input: &I, body: Body<I, T>) -> Result<T, Failure> {
+    let client = taken(pool).await.map_err(Failure::last)?;
+    let mut session = Session { client, stage: Stage::Waiting };
+    let mut tx = Tx::new(Connection::Postgres(&mut session));
     let outcome = body(&mut tx, input).await;
-    let (connection, failed) = tx.end();
-    let Connection::Postgres(Session::Transaction(transaction)) = connection else {
-        return Err(Failure::last(StoreError::refused("a transaction", "its body replaced it")));
-    };
-    let outcome = match failed {
-        Some(failure) => Err(failure),
-        None => outcome.map_err(Failure::last),
-    };
-    match outcome {
-        Ok(answer) => match transaction.commit().await {
-            Ok(()) => Ok(answer),
-            Err(error) => Err(failure(COMMITTING, &error)),
-        },
+    match tx.end().map_or_else(|| outcome.map_err(Failure::last), Err) {
+        Ok(answer) => session.end(COMMITTING, "COMMIT").await.map(|()| answer),
         Err(failure) => {
             // If this fails the connection is gone, and its transaction with it.
-            let _ = transaction.rollback().await;
+            let _ = session.end("rolling back", "ROLLBACK").await;
             Err(failure)
         }
     }
 }
 
-/// A transaction, or a connection that can only read.
-pub(super) enum Session<'c> {
-    Transaction(Transaction<'c>),
-    Reader(&'c Client),
+/// A connection at work for one body.
+pub(super) struct Session {
+    client: Client,
+    stage: Stage,
 }
 
-impl Session<'_> {
-    pub(super) async fn rows(&self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, Failure> {
-        let stream = self.run(sql, params).await.map_err(|error| failure(sql.name(), &error))?;
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No transaction: each statement by itself, and none can write.
+    Reading,
+    /// `BEGIN` goes with the first statement.
+    Waiting,
+    /// The transaction is open.
+    Open,
+}
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+
+impl Session {
+    pub(super) async fn rows(&mut self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, Failure> {
+        let stream = self.run(sql, params).await?;
         let rows = stream.map_ok(|row| Row { statement: sql.name(), cells: Cells::Postgres(row) });
         rows.try_collect().await.map_err(|error| failure(sql.name(), &error))
     }
 
-    pub(super) async fn execute(&self, sql: &Sql, params: &[Value]) -> Result<u64, Failure> {
-        let stream = self.run(sql, params).await.map_err(|error| failure(sql.name(), &error))?;
-        let mut stream = pin!(stream);
+    pub(super) async fn execute(&mut self, sql: &Sql, params: &[Value]) -> Result<u64, Failure> {
+        let mut stream = pin!(self.run(sql, params).await?);
         while stream.try_next().await.map_err(|error| failure(sql.name(), &error))?.is_some() {}
         Ok(stream.rows_affected().unwrap_or_default())
     }
 
-    pub(super) async fn script(&self, doing: &'static str, text: &str) -> Result<(), Failure> {
-        let outcome = match self {
-            Self::Transaction(transaction) => transaction.batch_execute(text).await,
-            Self::Reader(client) => client.batch_execute(text).await,
-        };
-        outcome.map_err(|error| failure(doing, &error))
+    pub(super) async fn script(&mut self, doing: &'static str, text: &str) -> Result<(), Failure> {
+        if self.stage == Stage::Waiting {
+            self.client.batch_execute(BEGIN).await.map_err(|error| not_begun(BEGIN, &error))?;
+            self.stage = Stage::Open;
+        }
+        self.client.batch_execute(text).await.map_err(|error| failure(doing, &error))
     }
 
-    async fn run(&self, sql: &Sql, params: &[Value]) -> Result<RowStream, tokio_postgres::Error> {
-        match self {
-            Self::Transaction(transaction) => {
-                let statement = transaction.prepare_cached(sql.postgres).await?;
-                transaction.query_raw(&statement, params).await
-            }
-            Self::Reader(client) => {
-                let statement = client.prepare_cached(sql.postgres).await?;
-                client.query_raw(&statement, params).await
-            }
+    async fn run(&mut self, sql: &Sql, params: &[Value]) -> Result<RowStream, Failure> {
+        let prepared = self.client.prepare_cached(sql.postgres).await;
+        let waiting = self.stage == Stage::Waiting;
+        let statement = prepared
+            .map_err(|error| if waiting { not_begun(sql.name(), &error) } else { failure(sql.name(), &error) })?;
+        if statement.params().len() != params.len() {
+            return Err(Failure::last(StoreError::refused(sql.name(), "the number of parameters is wrong")));
+        }
+        if !waiting {
+            return self.client.query_raw(&statement, params).await.map_err(|error| failure(sql.name(), &error));
+        }
+        // From here on it may be open, also if this future is dropped. `join` sends what it is given in this order.
+        self.stage = Stage::Open;
+        let (begun, stream) = join(self.client.batch_execute(BEGIN), self.client.query_raw(&statement, params)).await;
+        begun.map_err(|error| not_begun(BEGIN, &error))?;
+        stream.map_err(|error| failure(sql.name(), &error))
+    }
+
+    /// Ends the transaction, if one was begun.
+    async fn end(&mut self, doing: &'static str, text: &str) -> Result<(), Failure> {
+        if self.stage == Stage::Open {
+            self.client.batch_execute(text).await.map_err(|error| failure(doing, &error))?;
+            self.stage = Stage::Waiting;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    /// A body that panicked, or a server that shuts down: whoever gets the connection next must not find it inside a
+    /// transaction. Polled once, a request is sent; nobody needs the reply.
+    fn drop(&mut self) {
+        if self.stage == Stage::Open {
+            let rollback = pin!(self.client.batch_execute("ROLLBACK"));
+            let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
         }
     }
+}
+
+/// A connection that went away while it was idle has done nothing yet: another one may.
+fn not_begun(doing: &'static str, error: &tokio_postgres::Error) -> Failure {
+    Failure { again: error.is_closed(), ..failure(doing, error) }
 }
 
 /// What went wrong, without the server's message: it may quote values. SQLSTATE and the constraint's name do not.
 pub(super) fn failure(doing: &'static str, error: &tokio_postgres::Error) -> Failure {
     let Some(reply) = error.as_db_error() else {
-        return Failure::last(StoreError::unavailable(doing, described(error)));
+        let mistyped = error.source().is_some_and(|cause| cause.is::<WrongType>());
+        let kind = if mistyped { StoreError::refused } else { StoreError::unavailable };
+        return Failure::last(kind(doing, described(error)));
     };
     let code = reply.code();
     let constraint = reply.constraint().unwrap_or("?");
@@ -387,7 +414,7 @@ impl ToSql for Value {
             Self::Int(value) if *ty == Type::INT8 => value.to_sql(ty, out),
             Self::Text(value) if *ty == Type::TEXT => value.to_sql(ty, out),
             Self::Blob(value) if *ty == Type::BYTEA => value.to_sql(ty, out),
-            _ => Err(format!("the parameter is {ty} in PostgreSQL: write a CAST").into()),
+            _ => Err(Box::new(WrongType::new::<Self>(ty.clone()))),
         }
     }
 
@@ -396,4 +423,50 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encryption_is_the_default_wherever_somebody_could_listen() {
+        let cases = [
+            ("postgres://nidan@db.example/nidan", true),
+            ("postgres://nidan@db.example/nidan?sslmode=require&connect_timeout=3", true),
+            ("postgres://nidan@db.example/nidan?connect_timeout=3&sslmode=verify-full", true),
+            ("postgres://nidan@db.example/nidan?sslmode=disable", false),
+            ("postgres://nidan@localhost,db.example/nidan", true),
+            ("postgres://nidan@localhost/nidan", false),
+            ("postgres://nidan@127.0.0.1:5433/nidan", false),
+            ("postgres:///nidan?host=/run/postgresql", false),
+            ("postgres://nidan@localhost/nidan?sslmode=verify-full", true),
+        ];
+        for (url, verify) in cases {
+            let target = Target::parse(url).expect(url);
+            assert_eq!(target.verify, verify, "{url}");
+            assert_eq!(target.config.get_ssl_mode() == SslMode::Require, verify, "{url}");
+            assert_eq!(target.config.get_dbname(), Some("nidan"), "{url}");
+        }
+        for mode in ["prefer", "allow", "verify-ca", "verify_full", ""] {
+            let refused = Target::parse(&format!("postgres://nidan@db.example/nidan?sslmode={mode}"));
+            assert!(refused.is_err_and(|error| error.to_string().contains("verify-full")), "{mode}");
+        }
+    }
+
+    #[test]
+    fn the_certificate_file_is_unescaped() {
+        let target = Target::parse("postgres://h/n?sslrootcert=/etc/a%20b+c.pem").expect("a URL");
+        assert_eq!(target.root_cert.as_deref(), Some("/etc/a b+c.pem"));
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_short() {
+        for attempt in 1..ATTEMPTS {
+            let (least, most) = (BACKOFF_MS << (attempt - 1), BACKOFF_MS << attempt);
+            for _ in 0..100 {
+                assert!((u128::from(least)..=u128::from(most)).contains(&pause(attempt).as_millis()));
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! SQLite: one thread that writes, a few that read, each with a connection of its own.
 //!
 //! The writer takes whatever waits, without a timer, and commits it as one (group commit): alone, a transaction waits for
-//! one `fsync`; at a login peak hundreds share one. Measured in docs/decisions: storage.md, "Figures to beat or keep".
+//! one `fsync`; at a login peak hundreds share one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +28,10 @@ const BUSY_MS: u64 = 5_000;
 const STATEMENTS: usize = 256;
 /// Connections for reading at most; fewer on fewer cores. Each is a thread.
 const READERS: usize = 4;
+
+/// FULL: a commit is on the disk before it is answered; used codes and guess counts must not come back after a crash.
+/// The log shrinks to 64 MiB after a burst.
+const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864;";
 
 const OPENING: &str = "opening SQLite";
 const COMMITTING: &str = "committing";
@@ -101,7 +105,7 @@ impl Sqlite {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (job, answer) = Work::queued(input, body, true);
+        let (job, answer) = Work::queued(input, body, self.readers.is_none());
         match &self.readers {
             Some(readers) => {
                 readers.send(job).map_err(|_| StoreError::unavailable("reading", CLOSED))?;
@@ -139,9 +143,8 @@ impl Drop for Sqlite {
 
 fn set_up(connection: Connection) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    let outcome = connection
-        .busy_timeout(Duration::from_millis(BUSY_MS))
-        .and_then(|()| connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"));
+    let outcome =
+        connection.busy_timeout(Duration::from_millis(BUSY_MS)).and_then(|()| connection.execute_batch(SETTINGS));
     outcome.map_err(|error| failure(OPENING, &error).error)?;
     Ok(connection)
 }
@@ -189,7 +192,8 @@ trait Job: Send {
 struct Work<I, T> {
     input: I,
     body: Body<I, T>,
-    only_reads: bool,
+    /// It runs on a connection that can write, and must not.
+    guarded: bool,
     outcome: Result<T, StoreError>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -197,17 +201,17 @@ struct Work<I, T> {
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 impl<I: Send + Sync + 'static, T: Send + 'static> Work<I, T> {
-    fn queued(input: I, body: Body<I, T>, only_reads: bool) -> (Box<dyn Job>, Answer<T>) {
+    fn queued(input: I, body: Body<I, T>, guarded: bool) -> (Box<dyn Job>, Answer<T>) {
         let (caller, answer) = oneshot::channel();
         let outcome = Err(StoreError::refused("a transaction", "its body panicked; it was rolled back"));
-        (Box::new(Self { input, body, only_reads, outcome, caller }), answer)
+        (Box::new(Self { input, body, guarded, outcome, caller }), answer)
     }
 }
 
 impl<I: Send + Sync, T: Send> Job for Work<I, T> {
     fn run(&mut self, connection: &mut Connection) -> bool {
         // The writer of a database in memory reads too; there, too, what only reads must not write.
-        if self.only_reads
+        if self.guarded
             && let Err(error) = connection.execute_batch("PRAGMA query_only = 1")
         {
             self.outcome = Err(failure("reading", &error).error);
@@ -218,7 +222,7 @@ impl<I: Send + Sync, T: Send> Job for Work<I, T> {
         if let Ok(outcome) = outcome {
             self.outcome = outcome;
         }
-        if self.only_reads
+        if self.guarded
             && let Err(error) = connection.execute_batch("PRAGMA query_only = 0")
         {
             self.outcome = Err(failure("reading", &error).error);
@@ -241,7 +245,7 @@ fn polled_once<I, T>(connection: &mut Connection, input: &I, body: Body<I, T>) -
             Err(StoreError::refused("a transaction", "its body waited for something else than the database"))
         }
     };
-    match tx.end().1 {
+    match tx.end() {
         Some(failure) => Err(failure.error),
         None => outcome,
     }

@@ -53,6 +53,27 @@ async fn what_waits_is_committed_together() {
     assert_eq!(count(&db).await, 200);
 }
 
+/// The writer stands still until the reader has its answer.
+#[tokio::test]
+async fn reading_does_not_wait_for_the_writer() {
+    let directory = Directory::new();
+    let db = opened(&directory).await;
+    let (go_on, wait) = std::sync::mpsc::channel();
+    let writing = db.transact(std::sync::Mutex::new(wait), |tx, wait| {
+        Box::pin(async move {
+            tx.execute(&PUT, &[[1].into(), Value::Null, 1.into()]).await?;
+            let waited = wait.lock().expect("no panic").recv_timeout(std::time::Duration::from_secs(20));
+            Ok(waited.is_ok())
+        })
+    });
+    let reading = async {
+        assert_eq!(count(&db).await, 0, "nor does it see what is not committed");
+        go_on.send(()).expect("the writer waits");
+    };
+    assert_eq!(tokio::join!(writing, reading).0, Ok(true));
+    assert_eq!(count(&db).await, 1);
+}
+
 #[tokio::test]
 async fn a_body_that_waits_is_refused_and_rolled_back() {
     let directory = Directory::new();

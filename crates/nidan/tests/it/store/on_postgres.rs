@@ -171,3 +171,23 @@ async fn verify_full_takes_the_right_server_and_no_other() {
         assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_told_apart() {
+    let database = TestDatabase::empty().await;
+    let (base, name) = database.url_text().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a name");
+    let (_, host) = base.rsplit_once('@').expect("a user");
+    let open = async |url: String| match Db::open(&url.parse::<DatabaseUrl>().expect("a URL")).await {
+        Ok(_) => panic!("it opened"),
+        Err(error) => error,
+    };
+    let password = open(format!("postgres://postgres:not-the-password@{host}/{name}")).await;
+    assert!(
+        password.to_string().contains("user or password") && !password.to_string().contains("not-the"),
+        "{password}"
+    );
+    let missing = open(format!("{base}/no_such_database")).await;
+    assert!(missing.to_string().contains("create it first"), "{missing}");
+    let nobody = open("postgres://postgres@127.0.0.1:1/x".into()).await;
+    assert!(matches!(nobody, StoreError::Unavailable { .. }) && nobody.to_string().contains("refused"), "{nobody}");
+}

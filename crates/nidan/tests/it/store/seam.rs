@@ -29,6 +29,7 @@ crate::store::on_every_database! {
     values_come_back_as_they_were
     row_counts_are_told
     errors_tell_no_values
+    parameters_of_another_type_or_number_are_refused
     it_answers_a_ping
 }
 
@@ -241,6 +242,15 @@ async fn errors_tell_no_values(db: Db) {
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("PUT_TEXT") && !shown.contains("taro") && !shown.contains("7461726f"), "{shown}");
     }
+}
+
+async fn parameters_of_another_type_or_number_are_refused(db: Db) {
+    let key = || Value::from([1]);
+    for params in [vec![key(), Value::Null, "one".into()], vec![key(), 1.into(), 1.into()], vec![key()], vec![]] {
+        let outcome = db.transact(params, |tx, params| Box::pin(async move { tx.execute(&PUT, params).await })).await;
+        assert!(matches!(outcome, Err(StoreError::Refused { .. })), "{outcome:?}");
+    }
+    assert!(numbers(&db).await.is_empty());
 }
 
 async fn it_answers_a_ping(db: Db) {
