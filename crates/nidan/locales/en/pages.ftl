@@ -131,6 +131,7 @@ phone-change = Change number
 
 app-title = Add an authenticator app
 app-why = This is your second method, for when your phone number cannot be used. An authenticator app shows 6 digits for signing in. It is free and works without reception.
+app-start-button = Start
 app-get-title = Get an app
 app-get-text = Google Authenticator, Microsoft Authenticator, 1Password: use the one you like.
 app-get-where = If you have none yet, search for one of these names in your phone’s app store and install it.

@@ -122,6 +122,7 @@ phone-change = 番号を変える
 
 app-title = 認証アプリの登録
 app-why = 電話番号が使えないときのために、もう一つの方法を登録します。認証アプリは、ログインに使う6桁の数字を表示するアプリです。無料で、電波がなくても使えます。
+app-start-button = 始める
 app-get-title = アプリを用意する
 app-get-text = Google Authenticator、Microsoft Authenticator、1Passwordなど、お好みのものを使えます。
 app-get-where = まだお持ちでなければ、スマートフォンのアプリストアで名前を検索して入れてください。

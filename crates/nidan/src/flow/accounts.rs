@@ -27,6 +27,13 @@ pub enum Who {
     Key(LoginKey),
 }
 
+impl Who {
+    /// The account with this e-mail address.
+    pub fn email(app: &App, email: &EmailAddress) -> Self {
+        Self::Key(LoginKey::email(app, email))
+    }
+}
+
 /// The active account of this name.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
     let found = app.db.read(Job::new(app, who), |tx, job| {

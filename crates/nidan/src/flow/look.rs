@@ -6,6 +6,7 @@ use nidan_core::ceremony::{Holder, Purpose, Stage};
 use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
 use nidan_core::ledger::State;
 use nidan_core::methods::Kind;
+use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
 use super::{FlowError, Job};
@@ -27,6 +28,8 @@ pub struct Looked {
     pub method: Option<Way>,
     /// The e-mail address, masked.
     pub email: String,
+    /// The whole address: for the one who has just typed it.
+    pub typed_email: Secret<String>,
     /// The message that brings the code; none: the owner's app makes it.
     pub message: Option<Shown>,
     /// How many more codes will be evaluated.
@@ -123,6 +126,7 @@ impl Job<Look> {
             standing: self.standing(&account, &open, expires_at),
             method: awaited.first().copied().map(Way::of),
             email: account.email.masked(),
+            typed_email: Secret::new(account.email.as_str().to_owned()),
             message,
             tries_left: open.ceremony.tries_left(&self.app.policy),
             expires_at,

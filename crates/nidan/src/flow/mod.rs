@@ -26,6 +26,7 @@ mod notice;
 mod open;
 pub mod resend_code;
 pub mod session;
+pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
 
@@ -53,6 +54,13 @@ pub struct Origin {
     pub client: Client,
     /// The language of the page, or that a site asked for.
     pub language: Language,
+}
+
+impl Origin {
+    /// From a network address and the name of a program, as far as they are known.
+    pub fn new(address: Option<String>, program: Option<String>, language: Language) -> Self {
+        Self { client: Client { address, program }, language }
+    }
 }
 
 /// Who begins a ceremony, and will hold it.

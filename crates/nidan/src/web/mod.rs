@@ -9,6 +9,15 @@ pub mod error;
 pub mod form;
 pub mod headers;
 pub mod json;
+pub mod lang;
+mod moment;
+pub mod pages;
 pub mod problem;
+pub mod routes;
 pub mod server;
+pub mod session;
+pub mod state;
 pub mod view;
+pub mod visit;
+
+pub use routes::service;
