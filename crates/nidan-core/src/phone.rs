@@ -9,7 +9,7 @@ use crate::secret::Secret;
 
 /// Characters of typed text beyond which nobody looks at it: the longest number has 15 digits (E.164).
 const TYPED_CHARACTERS_MAX: usize = 40;
-/// Digits that are shown of a number, so that the owner knows which of two it is (delivery.md, contract.md `destination`).
+/// Digits that are shown of a number, so that the owner knows which of two it is.
 const SHOWN_DIGITS: usize = 4;
 /// Japan's country code.
 const JAPAN: u16 = 81;
