@@ -267,3 +267,13 @@ proptest! {
         let _ = Settings::read(&text, &BTreeMap::new(), Path::new("")).is_ok();
     }
 }
+
+#[test]
+fn a_brand_too_long_for_a_short_message_is_told_with_its_excess() {
+    let with = |name: &str, domain: &str| {
+        format!("[site]\nname = \"{name}\"\ndomain = \"{domain}\"\nurl = \"https://id.{domain}\"\n")
+    };
+    good(&with("Example Trading", "example.co.jp"));
+    let long = ["line 2: site.name makes an SMS in en 8 units too long, with site.domain in it: shorten"];
+    bad(&with("例示商事株式会社", "example.co.jp"), &long);
+}
