@@ -6,13 +6,13 @@ sms-sign-in =
     { $code } is your { $brand } sign-in code. Enter it only if your screen shows { $tag }. Text { $serial } today. We never ask for it by phone.
     @{ $domain } #{ $code }
 sms-sign-in-compact =
-    { $code } { $brand } code. Only if screen shows { $tag } ({ $serial })
+    { $code } { $brand } code if screen shows { $tag } ({ $serial })
     @{ $domain } #{ $code }
 sms-setup =
     { $code } is your { $brand } code for setting up two-step verification. If you did not ask for it, ignore this text.
     @{ $domain } #{ $code }
 sms-setup-compact =
-    { $code } { $brand } setup code. Not you? Ignore it
+    { $code } { $brand } setup code. Not you? Ignore
     @{ $domain } #{ $code }
 
 email-confirm-subject = { $brand }: your code to confirm this address

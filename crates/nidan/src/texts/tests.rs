@@ -169,8 +169,8 @@ fn english_sms_need_no_more_than_the_short_alphabet_and_one_segment() {
 #[test]
 fn english_sms_of_a_japanese_brand_fit_too() {
     for (text, decided) in [
-        (SmsText::SignIn, "482916 例社 code. Only if screen shows KX (2)\n@example.jp #482916"),
-        (SmsText::Setup, "482916 例社 setup code. Not you? Ignore it\n@example.jp #482916"),
+        (SmsText::SignIn, "482916 例社 code if screen shows KX (2)\n@example.jp #482916"),
+        (SmsText::Setup, "482916 例社 setup code. Not you? Ignore\n@example.jp #482916"),
     ] {
         let shown = sms(text.compact(), Language::En, "例社", "example.jp");
         assert_eq!(shown, decided);
