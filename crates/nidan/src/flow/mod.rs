@@ -19,11 +19,15 @@ use crate::store::{StoreError, Tx};
 
 pub mod accounts;
 pub mod add_method;
+pub mod api_keys;
 pub mod check_code;
+pub mod deny;
 pub mod grant;
 pub mod look;
 mod notice;
+pub mod once;
 mod open;
+pub mod remove_method;
 pub mod resend_code;
 pub mod session;
 pub mod setup;

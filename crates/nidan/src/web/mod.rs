@@ -1,5 +1,6 @@
 //! What speaks HTTP: the edge (server, limits, headers, errors) and the handlers behind it. No rules live here.
 
+pub mod api;
 pub mod body;
 pub mod client;
 pub mod cookies;

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 
+use super::api;
 use super::cookies::Cookies;
 use super::edge::{Asked, Edge};
 use super::error::References;
@@ -35,6 +36,7 @@ pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>
 }
 
 fn router(web: Web) -> Router {
+    let api = api::router(web.app.clone());
     Router::new()
         .route("/", get(home))
         .merge(getting_in())
@@ -47,6 +49,7 @@ fn router(web: Web) -> Router {
         .route(SCRIPT_PATH, get(assets::script))
         .route(ICON_PATH, get(assets::icon))
         .with_state(web)
+        .nest("/api/v1", api)
 }
 
 fn getting_in() -> Router<Web> {

@@ -128,6 +128,7 @@ fn activity(event: Event, about: &str) -> Option<Activity> {
         Event::AccountCreated => Some(Activity::SignedUp),
         Event::EmailConfirmed => Some(Activity::EmailConfirmed),
         Event::CodeWrong => Some(Activity::WrongCode),
+        Event::SignInDenied => Some(Activity::SignInDenied),
         Event::SignedIn if by("trusted_device") => Some(Activity::SignedInTrusted),
         Event::SignedIn => Some(Activity::SignedIn(kind)),
         Event::MethodConfirmed => Some(Activity::MethodAdded(kind)),

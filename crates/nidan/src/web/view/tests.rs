@@ -142,7 +142,7 @@ fn activity(ja: bool) -> Vec<ActivityRow> {
         Activity::DeviceReused,
         Activity::DeviceRemoved,
         Activity::DeviceTrusted,
-        Activity::TriesUsedUp,
+        Activity::SignInDenied,
         Activity::WrongCode,
         Activity::SignedInTrusted,
         Activity::SignedIn(MethodKind::App),

@@ -1,0 +1,3 @@
+//! The REST API, as a site uses it.
+
+mod main_job;
