@@ -85,6 +85,11 @@ impl TestServer {
         Self { app, clock: hand, phone, address, running, store, _keys: keys }
     }
 
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A browser that nobody used before.
     pub fn browser(&self) -> Client {
         Client::browser(self.address)

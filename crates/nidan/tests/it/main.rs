@@ -7,6 +7,7 @@ mod api;
 mod app;
 mod client;
 mod owner;
+mod pages;
 mod postgres;
 mod store;
 mod tidy;

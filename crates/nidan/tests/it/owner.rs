@@ -34,26 +34,30 @@ pub struct App {
 impl App {
     /// Connects to what the server showed.
     pub fn connect(added: &Answer) -> Self {
-        let uri = added.text("/otpauth_uri");
-        let (_, rest) = uri.split_once("secret=").expect("a secret");
-        let key = rest.split('&').next().unwrap_or_default();
-        let mut bits = 0_u64;
-        let mut bytes = Vec::new();
-        for (place, letter) in key.bytes().enumerate() {
-            let value = if letter.is_ascii_digit() { letter - b'2' + 26 } else { letter - b'A' };
-            bits = bits << 5 | u64::from(value);
-            if place % 8 == 7 {
-                bytes.extend_from_slice(&bits.to_be_bytes()[3..]);
-                bits = 0;
-            }
-        }
-        Self { id: added.text("/id"), seed: Seed::from_slice(&bytes).expect("160 bits") }
+        Self { id: added.text("/id"), seed: seed_of(&added.text("/otpauth_uri")) }
     }
 
     /// What it shows at this time.
     pub fn code(&self, now: Timestamp) -> String {
         code_at(&self.seed, now.seconds() / 30).expose().clone()
     }
+}
+
+/// The secret in what a QR code says.
+pub fn seed_of(otpauth_uri: &str) -> Seed {
+    let (_, rest) = otpauth_uri.split_once("secret=").expect("a secret");
+    let key = rest.split('&').next().unwrap_or_default();
+    let mut bits = 0_u64;
+    let mut bytes = Vec::new();
+    for (place, letter) in key.bytes().enumerate() {
+        let value = if letter.is_ascii_digit() { letter - b'2' + 26 } else { letter - b'A' };
+        bits = bits << 5 | u64::from(value);
+        if place % 8 == 7 {
+            bytes.extend_from_slice(&bits.to_be_bytes()[3..]);
+            bits = 0;
+        }
+    }
+    Seed::from_slice(&bytes).expect("160 bits")
 }
 
 impl Owner {
