@@ -63,7 +63,7 @@ impl Scopes {
 }
 
 impl Default for Scopes {
-    /// What a new key has unless asked otherwise (contract.md).
+    /// What a new key has unless asked otherwise.
     fn default() -> Self {
         [Scope::Accounts, Scope::SignIn, Scope::Read].into_iter().collect()
     }

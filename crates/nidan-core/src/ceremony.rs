@@ -105,7 +105,7 @@ pub struct Ceremony {
     pub stage: Stage,
     /// Codes evaluated so far.
     pub tries: u8,
-    /// The account's security epoch when it was opened; any later epoch ends it (security.md §4).
+    /// The account's security epoch when it was opened; any later epoch ends it.
     pub sec_epoch: i64,
     /// When it closes by itself.
     pub expires_at: Timestamp,
@@ -201,7 +201,7 @@ impl Challenge {
         now < self.expires_at
     }
 
-    /// Whether another message may be sent: spaced 30, 60, 120 s, three at most (delivery.md §3).
+    /// Whether another message may be sent: spaced 30, 60, 120 s, three at most.
     pub fn resend(&self, now: Timestamp, policy: &Policy) -> Resend {
         if !self.is_alive(now) {
             return Resend::Expired;

@@ -1,7 +1,7 @@
 //! Codes that people type: how they are read, derived and compared.
 //!
 //! A code is never stored. It is an HMAC over what it is bound to, computed when it is sent and when it is checked, so
-//! that the database alone reveals none (delivery.md §1.6, security.md §4), and so that a resend repeats it.
+//! that the database alone reveals none (docs/decisions/0005-codes-are-derived.md), and so that a resend repeats it.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
@@ -61,7 +61,7 @@ impl Code {
 pub struct Typed(Secret<String>);
 
 impl Typed {
-    /// Folds what was typed (contract.md, "Codes people type"): full-width digits become ASCII; white space (also
+    /// Folds what was typed: full-width digits become ASCII; white space (also
     /// U+3000), hyphens and dashes of all kinds are dropped. `None`, which costs no try, unless exactly `digits` ASCII
     /// digits are left: no other script's digits, no sign, no zero-width character. The one way in for every code, before
     /// counting, comparing and the check for replay.

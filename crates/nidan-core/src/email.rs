@@ -1,6 +1,6 @@
 //! E-mail addresses as an identity: one spelling per mailbox, checked after it was brought to that spelling.
 //!
-//! What is stored, looked up and sent to is the same string, never the typed one (security.md §2, case 40).
+//! What is stored, looked up and sent to is the same string, never the typed one (docs/pitfalls.md).
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 

@@ -1,7 +1,7 @@
 //! Ids as the outside sees them: typed, prefixed, e.g. `acc_01h2xcejqtf2nbrexx3vqjhp41`.
 //!
 //! Sixteen bytes in 26 characters of Crockford base32 (lower case). Rows that belong to an account are found by the
-//! account's id first (the shard key, storage.md rule 2); where the outside names such a row alone, its public name is a
+//! account's id first (the shard key); where the outside names such a row alone, its public name is a
 //! [`Scoped`] id which carries both.
 
 use std::fmt;

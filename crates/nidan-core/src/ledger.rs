@@ -81,7 +81,7 @@ pub enum Takeover {
 }
 
 impl Abandoned {
-    /// A message that may have left is never sent again (delivery.md §1.3); one that certainly did not is sent while it is
+    /// A message that may have left is never sent again; one that certainly did not is sent while it is
     /// worth something.
     pub fn takeover(&self, now: Timestamp) -> Takeover {
         if self.wired {

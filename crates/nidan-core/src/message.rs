@@ -28,7 +28,7 @@ impl Channel {
         Self::ALL.into_iter().find(|channel| channel.stored() == number)
     }
 
-    /// The name in settings, JSON and file names (contract.md): `sms`, `email`.
+    /// The name in settings, JSON and file names: `sms`, `email`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sms => "sms",
@@ -173,7 +173,7 @@ mod tests {
     const EN_SIGN_IN: &str = "482916 is your Example sign-in code. Enter it only if your screen shows KX. Text 2 today. \
         We never ask for it by phone.\n@example.com #482916";
 
-    /// The units that delivery.md §5 states for its texts.
+    /// Counted by hand.
     #[test]
     fn the_texts_take_the_units_that_are_stated() {
         for (text, used, limit) in

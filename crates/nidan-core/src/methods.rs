@@ -106,7 +106,7 @@ pub struct Method {
     pub confirmed: bool,
 }
 
-/// Authenticator apps an account may have: their windows add up (security.md §3).
+/// Authenticator apps an account may have: their windows add up.
 const TOTP_MAX: usize = 2;
 /// Methods an account may have in all, pending ones included.
 const METHODS_MAX: usize = 6;

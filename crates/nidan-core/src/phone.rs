@@ -9,10 +9,10 @@ use crate::secret::Secret;
 
 /// Characters of typed text beyond which nobody looks at it: the longest number has 15 digits (E.164).
 const TYPED_CHARACTERS_MAX: usize = 40;
-/// Digits that are shown of a number, so that the owner knows which of two it is (delivery.md, contract.md `destination`).
+/// Digits that are shown of a number, so that the owner knows which of two it is.
 const SHOWN_DIGITS: usize = 4;
 /// Japan's country code.
-const JAPAN: u16 = 81;
+const JAPAN: &str = "+81";
 
 /// Why a typed number is not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,11 +54,7 @@ pub enum NumberKind {
 ///
 /// It is a [`Secret`] inside and so has no `Debug`; what may be shown is [`PhoneNumber::national_masked`].
 #[derive(Clone)]
-pub struct PhoneNumber {
-    e164: Secret<String>,
-    country_code: u16,
-    kind: NumberKind,
-}
+pub struct PhoneNumber(Secret<String>);
 
 impl PhoneNumber {
     /// Reads a number as people type it: full-width digits, any space, dash, dot, bracket or slash between them, with or
@@ -73,30 +69,23 @@ impl PhoneNumber {
         let folded = fold(typed)?;
         let mut readings = readings(&folded, region);
         let number = readings.next().ok_or(PhoneProblem::NotANumber)?;
-        if readings.any(|other| !other.e164.same(&number.e164)) {
+        if readings.any(|other| !other.0.same(&number.0)) {
             return Err(PhoneProblem::Ambiguous);
         }
-        if number.country_code == JAPAN { Ok(number) } else { Err(PhoneProblem::ForeignCountry) }
+        if number.e164().starts_with(JAPAN) { Ok(number) } else { Err(PhoneProblem::ForeignCountry) }
     }
 
-    /// A number that was stored as [`PhoneNumber::e164`] gave it. Numbering plans change: a number that the plan of this
-    /// version no longer knows is still its owner's. `None` if it never was one.
+    /// A number that was stored as [`PhoneNumber::e164`] gave it; `None` if it never was one. Numbering plans change: a
+    /// number that the plan of this version no longer knows is still its owner's, so none is asked.
     pub fn from_e164(stored: &str) -> Option<Self> {
-        let parsed = PHONE_NUMBER_UTIL.parse(stored, None).ok()?;
-        Self::of(&parsed).filter(|number| number.e164() == stored)
-    }
-
-    fn of(parsed: &Parsed) -> Option<Self> {
-        Some(Self {
-            e164: Secret::new(PHONE_NUMBER_UTIL.format(parsed, PhoneNumberFormat::E164).into_owned()),
-            country_code: u16::try_from(parsed.country_code).ok()?,
-            kind: kind_of(parsed),
-        })
+        let digits = stored.strip_prefix('+')?;
+        let is_e164 = (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        is_e164.then(|| Self(Secret::new(stored.to_owned())))
     }
 
     /// The number in E.164, `+819012345678`: for carriers and for the look-up key.
     pub fn e164(&self) -> &str {
-        self.e164.expose()
+        self.0.expose()
     }
 
     /// What may be shown of it: `•••• 5678`.
@@ -105,19 +94,14 @@ impl PhoneNumber {
         format!("•••• {}", digits.get(digits.len().saturating_sub(SHOWN_DIGITS)..).unwrap_or_default())
     }
 
-    /// What kind of number it is.
+    /// What kind of number it is, by the numbering plan of this version.
     pub fn kind(&self) -> NumberKind {
-        self.kind
-    }
-
-    /// The country code: 81 for Japan.
-    pub fn country_code(&self) -> u16 {
-        self.country_code
+        PHONE_NUMBER_UTIL.parse(self.e164(), None).map_or(NumberKind::Other, |parsed| kind_of(&parsed))
     }
 
     /// Whether SMS can be sent there: mobile numbers only.
     pub fn can_take_sms(&self) -> bool {
-        self.kind == NumberKind::Mobile
+        self.kind() == NumberKind::Mobile
     }
 
     /// The number, if SMS can be sent there.
@@ -125,7 +109,7 @@ impl PhoneNumber {
     /// # Errors
     /// [`PhoneProblem::NoSms`] with the kind, so that the page can say why: an 050 number can take calls only.
     pub fn must_take_sms(self) -> Result<Self, PhoneProblem> {
-        if self.can_take_sms() { Ok(self) } else { Err(PhoneProblem::NoSms(self.kind)) }
+        if self.can_take_sms() { Ok(self) } else { Err(PhoneProblem::NoSms(self.kind())) }
     }
 }
 
@@ -133,7 +117,7 @@ impl PhoneNumber {
 /// start of the program. Says whether the plan knows mobile, fixed and IP phones, as it must.
 pub fn warm() -> bool {
     let kinds =
-        ["09012345678", "0312345678", "05012345678"].map(|typed| PhoneNumber::parse(typed, "JP").map(|n| n.kind));
+        ["09012345678", "0312345678", "05012345678"].map(|typed| PhoneNumber::parse(typed, "JP").map(|n| n.kind()));
     kinds == [Ok(NumberKind::Mobile), Ok(NumberKind::FixedLine), Ok(NumberKind::IpPhone)]
 }
 
@@ -173,7 +157,8 @@ fn readings(folded: &str, region: Region) -> impl Iterator<Item = PhoneNumber> {
     let with_plus = (!folded.starts_with(['+', '0'])).then(|| format!("+{folded}"));
     [Some(folded.to_owned()), without_zero, with_plus].into_iter().flatten().filter_map(move |text| {
         let parsed = PHONE_NUMBER_UTIL.parse(&text, Some(region)).ok()?;
-        if PHONE_NUMBER_UTIL.is_valid_number(&parsed) { PhoneNumber::of(&parsed) } else { None }
+        let e164 = PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164);
+        if PHONE_NUMBER_UTIL.is_valid_number(&parsed) { PhoneNumber::from_e164(&e164) } else { None }
     })
 }
 
@@ -285,7 +270,7 @@ mod tests {
             ("0570-012-345", NumberKind::Other, false),
         ] {
             let number = PhoneNumber::parse(typed, "JP").expect("a number");
-            assert_eq!((number.kind(), number.can_take_sms(), number.country_code()), (kind, takes_sms, 81), "{typed}");
+            assert_eq!((number.kind(), number.can_take_sms()), (kind, takes_sms), "{typed}");
             let verdict = if takes_sms { Ok(()) } else { Err(PhoneProblem::NoSms(kind)) };
             assert_eq!(number.must_take_sms().map(drop), verdict, "{typed}");
         }

@@ -13,7 +13,7 @@ pub struct Policy {
     /// Wait before the 2nd, 3rd and 4th message of one challenge, from the message before. 30 s is when people start to
     /// press again; doubling keeps an impatient hour at three messages.
     pub resend_wait: [Span; 3],
-    /// SMS in one challenge; a further message may only be a call (delivery.md §3).
+    /// SMS in one challenge; a further message may only be a call.
     pub sms_per_challenge_max: u8,
     /// How long a sign-in stays open after the right password: the life of a code, and as much again for one change of method.
     pub sign_in_life: Span,

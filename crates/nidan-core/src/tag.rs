@@ -1,5 +1,5 @@
 //! The tag of a code message: two letters that stand in the message and on the page that asked for it, so that the owner
-//! can tell which message belongs to what he is doing (delivery.md §1.1). It is no secret and proves nothing.
+//! can tell which message belongs to what he is doing. It is no secret and proves nothing.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! `nds_` and base64url of account id, row id and 256 random bits. The ids say where to look (on a sharded database too);
 //! only the hash of the whole decides. The prefix names the kind for secret scanners, and one kind never serves as
-//! another: each has a table of its own (security.md §4).
+//! another: each has a table of its own.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;

@@ -2,7 +2,7 @@
 //!
 //! Two steps are accepted at any moment, the current one and the one before, by the server's clock moved by what was learnt
 //! about the app's clock; so two guesses of a million hit. A step is accepted once, and none before it ever again
-//! (RFC 6238 §5.2, security.md §3).
+//! (RFC 6238 §5.2).
 //!
 //! **Learning the clock** (RFC 6238 §6). The window stays two steps wide and is moved instead. Only a code at the edge of
 //! the window says something about the app's clock, and what it says may as well come from a slow person; so one success

@@ -1,4 +1,4 @@
-//! Every sequence of what can happen to one sign-in, to length 7, with the invariants of security.md §5 checked after each
+//! Every sequence of what can happen to one sign-in, to length 7, with the invariants checked after each
 //! step. The machine under test is the real one; the model beside it knows only what has happened.
 
 use nidan_core::ceremony::{Attempt, Ceremony, Challenge, Holder, Purpose, Resend, Stage, Verdict, check};
@@ -138,65 +138,62 @@ fn attempt(world: &mut World, code: &Code, presented: &Holder, typed: &str, poli
 fn take(mut world: World, step: Step, code: &Code, policy: &Policy) -> World {
     world.now = world.now.plus(Span::seconds(31));
     match step {
-        Step::Right => match attempt(&mut world, code, &holder(1), code.expose(), policy) {
-            Some(Verdict::Accepted) => {
-                assert!(!world.dead, "a dead code was accepted");
-                world.evaluated += 1;
-                world.accepted += 1;
-            }
-            Some(Verdict::Expired) => assert!(world.dead),
-            Some(Verdict::AlreadyUsed) => assert_eq!(world.accepted, 1),
-            Some(Verdict::UsedUp) => assert_eq!(world.evaluated, policy.code_tries_max),
-            verdict => panic!("the right code cannot be {verdict:?}"),
-        },
-        Step::Wrong => {
-            let wrong = if code.expose() == "000000" { "000001" } else { "000000" };
-            match attempt(&mut world, code, &holder(1), wrong, policy) {
-                Some(Verdict::Wrong { tries_left }) => {
-                    world.evaluated += 1;
-                    assert_eq!(tries_left, policy.code_tries_max - world.evaluated);
-                    assert!(!world.dead && world.accepted == 0);
-                }
-                Some(Verdict::Expired) => assert!(world.dead),
-                Some(Verdict::AlreadyUsed) => assert_eq!(world.accepted, 1),
-                Some(Verdict::UsedUp) => assert_eq!(world.evaluated, policy.code_tries_max),
-                verdict => panic!("a wrong code cannot be {verdict:?}"),
-            }
-        }
-        Step::Resend => match world.challenge.resend(world.now, policy) {
-            Resend::Send { n } => {
-                world.messages += 1;
-                assert_eq!(n, world.messages);
-                world.challenge = Challenge { sent: n, last_sent_at: world.now, ..world.challenge };
-            }
-            Resend::TooEarly { at } => assert!(at > world.now && at <= world.now.plus(Span::seconds(120))),
-            Resend::NoMore => assert_eq!(world.messages, policy.sms_per_challenge_max),
-            Resend::Expired => assert!(world.dead),
-        },
+        Step::Right => try_code(&mut world, code, code.expose(), policy),
+        Step::Wrong => try_code(&mut world, code, if code.expose() == "000000" { "000001" } else { "000000" }, policy),
+        Step::Resend => resend(&mut world, policy),
         Step::WaitPastExpiry => {
             world.now = world.now.plus(policy.code_life);
             world.dead = true;
         }
         Step::OtherDevice => {
-            let before = world.ceremony.tries;
             assert_eq!(attempt(&mut world, code, &holder(2), code.expose(), policy), None);
             assert_eq!(attempt(&mut world, code, &Holder::Site, code.expose(), policy), None);
-            assert_eq!(world.ceremony.tries, before, "another device spends no try");
         }
-        Step::StoreAndReload => {
-            (world.ceremony, world.challenge) = store_and_reload(&world);
-        }
+        Step::StoreAndReload => (world.ceremony, world.challenge) = store_and_reload(&world),
         Step::EpochMoves => {
             world.epoch += 1;
             world.dead = true;
         }
     }
-    assert!(world.evaluated <= policy.code_tries_max, "I2: at most five codes evaluated");
-    assert!(world.accepted <= 1, "I3: accepted at most once");
-    assert!(world.messages <= policy.sms_per_challenge_max, "I12: at most three messages");
+    assert!(world.evaluated <= policy.code_tries_max, "at most five codes evaluated");
+    assert!(world.accepted <= 1, "accepted at most once");
+    assert!(world.messages <= policy.sms_per_challenge_max, "at most three messages");
     assert_eq!(world.ceremony.tries, world.evaluated, "every evaluated code is counted, and nothing else");
     assert_eq!(world.ceremony.stage == Stage::Finished, world.accepted == 1);
     world
+}
+
+fn try_code(world: &mut World, code: &Code, typed: &str, policy: &Policy) {
+    let right = code.expose() == typed;
+    match attempt(world, code, &holder(1), typed, policy) {
+        Some(Verdict::Accepted) => {
+            assert!(right && !world.dead, "a wrong or dead code was accepted");
+            world.evaluated += 1;
+            world.accepted += 1;
+        }
+        Some(Verdict::Wrong { tries_left }) => {
+            assert!(!right && !world.dead && world.accepted == 0);
+            world.evaluated += 1;
+            assert_eq!(tries_left, policy.code_tries_max - world.evaluated);
+        }
+        Some(Verdict::Expired) => assert!(world.dead),
+        Some(Verdict::AlreadyUsed) => assert_eq!(world.accepted, 1),
+        Some(Verdict::UsedUp) => assert_eq!(world.evaluated, policy.code_tries_max),
+        verdict => panic!("a code of six digits cannot be {verdict:?}"),
+    }
+}
+
+fn resend(world: &mut World, policy: &Policy) {
+    match world.challenge.resend(world.now, policy) {
+        Resend::Send { n } => {
+            world.messages += 1;
+            assert_eq!(n, world.messages);
+            world.challenge = Challenge { sent: n, last_sent_at: world.now, ..world.challenge };
+        }
+        Resend::TooEarly { at } => assert!(at > world.now && at <= world.now.plus(Span::seconds(120))),
+        Resend::NoMore => assert_eq!(world.messages, policy.sms_per_challenge_max),
+        Resend::Expired => assert!(world.dead),
+    }
 }
 
 fn walk(world: World, depth: usize, code: &Code, policy: &Policy) -> u64 {

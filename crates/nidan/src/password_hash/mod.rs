@@ -1,7 +1,7 @@
 //! Hashing of passwords: Argon2id in a pool with as many places as cores and a short queue before it.
 //!
 //! A hash costs 19 MiB and some 25 ms of a core. Whoever sends more sign-ins than the machine can hash gets [`Busy`] at
-//! once, and everybody else stays quick (security.md §4, T48). The memory belongs to one hash and goes with it, so that an
+//! once, and everybody else stays quick (ASVS 15.2.2). The memory belongs to one hash and goes with it, so that an
 //! idle server is small.
 
 mod stored;

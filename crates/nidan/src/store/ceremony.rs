@@ -34,7 +34,7 @@ sql! {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
             ON CONFLICT DO NOTHING";
     SEND_AGAIN = "UPDATE challenge SET sent = $3, last_sent_ms = $4
-                   WHERE account_id = $1 AND challenge_id = $2 AND sent = CAST($3 AS BIGINT) - 1";
+                   WHERE account_id = $1 AND challenge_id = $2 AND sent + 1 = $3";
     DROP_CEREMONIES = "DELETE FROM ceremony WHERE (account_id, ceremony_id) IN
                          (SELECT account_id, ceremony_id FROM ceremony WHERE expires_ms < $1 LIMIT 1000)";
     DROP_CHALLENGES = "DELETE FROM challenge WHERE (account_id, challenge_id) IN

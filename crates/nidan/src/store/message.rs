@@ -99,7 +99,7 @@ pub struct NewMessage {
 const DESTINATION: &str = "message.destination";
 const FACTS: &str = "message.facts";
 
-/// Claims a message, leased to this node from the start: no polling on the fast path (storage.md rule 8). A second claim
+/// Claims a message, leased to this node from the start: no polling on the fast path. A second claim
 /// of the same message of the same challenge is a [`StoreError::Conflict`].
 pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Timestamp) -> Result<Leased, StoreError> {
     let row = new.id.as_bytes();

@@ -1,4 +1,4 @@
-//! Reading request bodies: at most 16 KiB, within 10 seconds (security.md §4 Network, T48).
+//! Reading request bodies: at most 16 KiB, within 10 seconds.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// The client's address: the peer, or what a trusted proxy says (security.md R48, T08).
+/// The client's address: the peer, or what a trusted proxy says (ASVS 4.1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ClientAddress(IpAddr);
 

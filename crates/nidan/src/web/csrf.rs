@@ -1,4 +1,4 @@
-//! Only our own pages may make a browser change something (ASVS 3.5, security.md R55, T27).
+//! Only our own pages may make a browser change something (ASVS 3.5.1 to 3.5.3).
 //!
 //! Two independent locks. The browser says where a request comes from (`Sec-Fetch-Site`, `Origin`), which no page can
 //! forge; and every form carries a token that only a page of ours, shown to this browser, could contain: an HMAC of the

@@ -1,7 +1,7 @@
 //! What happens around every request, whatever its handler is.
 //!
 //! The handler runs in a task of its own: a client that hangs up can end the connection, never a flow half-way, so a
-//! charged try stays charged and a consumed code consumed (storage.md rule 5). A panic becomes a [`Failure`]; failures
+//! charged try stays charged and a consumed code consumed. A panic becomes a [`Failure`]; failures
 //! are logged once and given a reference; refusals are dressed for who asked; the security headers go on everything.
 
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! The headers that every answer carries, whoever made it (ASVS 3.4, 14.3.2; security.md R56).
+//! The headers that every answer carries, whoever made it (ASVS 3.4, 14.3.2).
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,

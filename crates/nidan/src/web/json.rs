@@ -1,4 +1,4 @@
-//! JSON bodies, read strictly: one object, each member known, once, of its type (security.md R49, T23).
+//! JSON bodies, read strictly: one object, each member known, once, of its type (ASVS 15.3.3 to 15.3.7).
 //!
 //! What a call takes is a type with [`FromObject`], which asks for its members by name. A derived `Deserialize` would do
 //! less: it takes an array for an object, drops the place of a mistake, and quotes values in its errors.

@@ -1,5 +1,5 @@
 //! The accept loop: HTTP/1.1 and HTTP/2 without TLS on one listener, with a limit on everything a client can hold
-//! (security.md §4 Network, T48).
+//! (docs/pitfalls.md).
 //!
 //! Connections on which nothing is asked are closed by a clock of our own (`Quiet`): hyper's header timeout starts only
 //! once the protocol is known, and hyper-util waits for that for ever (its issue 3962).
