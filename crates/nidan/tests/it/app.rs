@@ -294,3 +294,12 @@ macro_rules! on_both_databases {
     };
 }
 pub(crate) use on_both_databases;
+
+/// Compares with an inline snapshot, which is the same on both databases.
+macro_rules! assert_shown {
+    ($shown:expr, @$snapshot:literal) => {{
+        let shown = $shown;
+        insta::allow_duplicates! { insta::assert_snapshot!(shown, @$snapshot) }
+    }};
+}
+pub(crate) use assert_shown;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nidan_core::api_key::{Scope, Scopes};
 use serde_json::{Value, json};
 
-use crate::app::{TestServer, on_both_databases};
+use crate::app::{TestServer, assert_shown, on_both_databases};
 use crate::client::Client;
 
 on_both_databases! {
@@ -49,7 +49,7 @@ async fn every_call_is_described_and_answered(server: &TestServer) {
         }
     }
     let described: Vec<String> = described.into_iter().collect();
-    insta::assert_snapshot!(described.join("\n"), @"
+    assert_shown!(described.join("\n"), @"
     DELETE /accounts/{id}
     DELETE /accounts/{id}/authenticators/{authenticator_id}
     DELETE /accounts/{id}/devices/{device_id}

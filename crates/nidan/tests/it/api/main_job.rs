@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{TestServer, on_both_databases};
+use crate::app::{TestServer, assert_shown, on_both_databases};
 use crate::owner::{App, EMAIL, Owner, PHONE};
 
 on_both_databases! {
@@ -17,7 +17,7 @@ async fn methods_are_set_up(server: &TestServer) {
         "external_id": "user-17", "groups": ["sellers"], "language": "en",
     });
     let made = site.post_json("/api/v1/accounts", &new).await;
-    insta::assert_snapshot!(made.shown(), @r#"
+    assert_shown!(made.shown(), @r#"
     201
     {
       "created_at": "2026-11-22T00:00:00Z",
@@ -35,7 +35,7 @@ async fn methods_are_set_up(server: &TestServer) {
 
     let phone = json!({"type": "sms", "role": "primary", "phone": "０９０−１２３４−５６７８", "lives_on": "iPhone"});
     let added = site.post_json(&methods, &phone).await;
-    insta::assert_snapshot!(added.shown(), @r#"
+    assert_shown!(added.shown(), @r#"
     201
     {
       "id": "aut_1",
@@ -45,7 +45,7 @@ async fn methods_are_set_up(server: &TestServer) {
     "#);
     let code = server.phone.sms_code(PHONE).await;
     let confirmed = owner.confirm(&site, &added.text("/id"), &code).await;
-    insta::assert_snapshot!(confirmed.shown(), @r#"
+    assert_shown!(confirmed.shown(), @r#"
     200
     {
       "id": "aut_1",
@@ -58,7 +58,7 @@ async fn methods_are_set_up(server: &TestServer) {
     assert!(added.text("/otpauth_uri").starts_with("otpauth://totp/"), "{}", added.body);
     assert!(added.text("/qr_svg").starts_with("<svg "));
     let app = App::connect(&added);
-    insta::assert_snapshot!(site.get(&methods).await.shown(), @r#"
+    assert_shown!(site.get(&methods).await.shown(), @r#"
     200
     {
       "authenticators": [
@@ -94,7 +94,7 @@ async fn methods_are_set_up(server: &TestServer) {
     server.phone.last_email(EMAIL).await;
 
     let listed = site.get(&methods).await.expect(200);
-    insta::assert_snapshot!(format!("{:#}", listed.json()["shared_fate"]), @r#"
+    assert_shown!(format!("{:#}", listed.json()["shared_fate"]), @r#"
     [
       {
         "lose": "iPhone",
@@ -103,7 +103,7 @@ async fn methods_are_set_up(server: &TestServer) {
     ]
     "#);
     let account = site.get(&owner.at).await;
-    insta::assert_snapshot!(account.shown(), @r#"
+    assert_shown!(account.shown(), @r#"
     200
     {
       "created_at": "2026-11-22T00:00:00Z",
@@ -124,7 +124,7 @@ async fn an_owner_signs_in(server: &TestServer) {
     let owner = Owner::with_two_methods(server, &site).await;
     let begun = owner.sign_in(&site).await;
     let tag = begun.text("/challenge/tag");
-    insta::assert_snapshot!(begun.shown().replace(&tag, "KX"), @r#"
+    assert_shown!(begun.shown().replace(&tag, "KX"), @r#"
     201
     {
       "challenge": {
@@ -158,7 +158,7 @@ async fn an_owner_signs_in(server: &TestServer) {
 
     let code = crate::app::code_in(&sms);
     let done = site.post_json(&format!("{at}/code"), &json!({"code": code, "trust_device": true})).await;
-    insta::assert_snapshot!(done.shown(), @r#"
+    assert_shown!(done.shown(), @r#"
     200
     {
       "device_token": "ndd_1",
@@ -166,7 +166,7 @@ async fn an_owner_signs_in(server: &TestServer) {
       "status": "signed_in"
     }
     "#);
-    insta::assert_snapshot!(site.get(&at).await.shown(), @r#"
+    assert_shown!(site.get(&at).await.shown(), @r#"
     200
     {
       "id": "sgn_1",
@@ -175,7 +175,7 @@ async fn an_owner_signs_in(server: &TestServer) {
     "#);
     let token = json!({"session_token": done.text("/session_token")});
     let checked = site.post_json("/api/v1/sessions/check", &token).await;
-    insta::assert_snapshot!(checked.shown(), @r#"
+    assert_shown!(checked.shown(), @r#"
     200
     {
       "account_id": "acc_1",
@@ -189,7 +189,7 @@ async fn an_owner_signs_in(server: &TestServer) {
       "two_step": true
     }
     "#);
-    insta::assert_snapshot!(site.get(&format!("{}/devices", owner.at)).await.shown(), @r#"
+    assert_shown!(site.get(&format!("{}/devices", owner.at)).await.shown(), @r#"
     200
     {
       "devices": [
@@ -205,7 +205,7 @@ async fn an_owner_signs_in(server: &TestServer) {
       ]
     }
     "#);
-    insta::assert_snapshot!(site.get(&format!("{}/sessions", owner.at)).await.shown(), @r#"
+    assert_shown!(site.get(&format!("{}/sessions", owner.at)).await.shown(), @r#"
     200
     {
       "sessions": [
