@@ -60,6 +60,8 @@ impl TestServer {
 
     /// Likewise, with settings changed by the test.
     pub async fn start_with(engine: Engine, change: impl FnOnce(&mut Settings)) -> Self {
+        // What the server complains of is shown with the test that failed.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::WARN).try_init();
         let store = match engine {
             Engine::Sqlite => Store::in_memory().await,
             Engine::Postgres => Store::on_postgres().await,
@@ -114,6 +116,13 @@ impl TestServer {
         let inserted = self.app.db.transact(row, |tx, row| Box::pin(api_key::insert(tx, row)));
         inserted.await.expect("a key is kept");
         Client::site(self.address, key.reveal().expose())
+    }
+
+    /// Revokes every site's key.
+    pub async fn revoke_keys(&self) {
+        let now = self.app.clock.now();
+        let revoked = self.app.db.transact(now, |tx, now| Box::pin(api_key::revoke_named(tx, "shop", *now)));
+        revoked.await.expect("revoked");
     }
 
     /// Ready when the worker has nothing left to send.
@@ -284,3 +293,12 @@ macro_rules! on_both_databases {
     };
 }
 pub(crate) use on_both_databases;
+
+/// Compares with an inline snapshot, which is the same on both databases.
+macro_rules! assert_shown {
+    ($shown:expr, @$snapshot:literal) => {{
+        let shown = $shown;
+        insta::allow_duplicates! { insta::assert_snapshot!(shown, @$snapshot) }
+    }};
+}
+pub(crate) use assert_shown;
