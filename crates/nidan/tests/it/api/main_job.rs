@@ -2,15 +2,20 @@
 
 use serde_json::json;
 
-use crate::app::{TestServer, assert_shown, on_both_databases};
+use crate::app::{TestServer, assert_shown, code_in, on_both_databases};
+use crate::client::{Answer, Client};
 use crate::owner::{App, EMAIL, Owner, PHONE};
 
 on_both_databases! {
-    methods_are_set_up
-    an_owner_signs_in
+    an_account_is_made
+    methods_are_added
+    methods_are_listed
+    a_sign_in_is_begun
+    a_sign_in_is_finished
+    devices_and_sessions_are_listed
 }
 
-async fn methods_are_set_up(server: &TestServer) {
+async fn an_account_is_made(server: &TestServer) {
     let site = server.site().await;
     let new = json!({
         "email": " Taro@Example.jp ", "email_verified": true, "password": "correct horse battery",
@@ -30,10 +35,16 @@ async fn methods_are_set_up(server: &TestServer) {
       "language": "en"
     }
     "#);
-    let owner = Owner { at: made.header("location").expect("its address").to_owned(), id: made.text("/id"), app: None };
-    let methods = format!("{}/authenticators", owner.at);
+    let path = made.header("location").expect("its address");
+    assert_eq!(path, format!("/api/v1/accounts/{}", made.text("/id")));
+    assert_eq!(site.get(path).await.body, made.body);
+}
 
-    let phone = json!({"type": "sms", "role": "primary", "phone": "０９０−１２３４−５６７８", "lives_on": "iPhone"});
+async fn methods_are_added(server: &TestServer) {
+    let site = server.site().await;
+    let owner = Owner::new(&site).await;
+    let methods = format!("{}/authenticators", owner.at);
+    let phone = json!({"type": "sms", "role": "primary", "phone": "０９０−１２３４−５６７８"});
     let added = site.post_json(&methods, &phone).await;
     assert_shown!(added.shown(), @r#"
     201
@@ -44,8 +55,7 @@ async fn methods_are_set_up(server: &TestServer) {
     }
     "#);
     let code = server.phone.sms_code(PHONE).await;
-    let confirmed = owner.confirm(&site, &added.text("/id"), &code).await;
-    assert_shown!(confirmed.shown(), @r#"
+    assert_shown!(owner.confirm(&site, &added.text("/id"), &code).await.shown(), @r#"
     200
     {
       "id": "aut_1",
@@ -53,11 +63,32 @@ async fn methods_are_set_up(server: &TestServer) {
     }
     "#);
 
-    let app = json!({"type": "totp", "role": "backup", "label": "Authenticator", "lives_on": "iPhone"});
-    let added = site.post_json(&methods, &app).await.expect(201);
+    let added = site.post_json(&methods, &json!({"type": "totp", "role": "backup"})).await.expect(201);
     assert!(added.text("/otpauth_uri").starts_with("otpauth://totp/"), "{}", added.body);
-    assert!(added.text("/qr_svg").starts_with("<svg "));
+    assert!(added.text("/qr_svg").starts_with("<svg "), "{}", added.body);
     let app = App::connect(&added);
+    owner.confirm(&site, &app.id, &app.code(server.app.clock.now())).await.expect(200);
+    server.phone.last_email(EMAIL).await;
+    assert_shown!(site.get(&owner.at).await.shown(), @r#"
+    200
+    {
+      "created_at": "2026-11-22T00:00:00Z",
+      "email": "taro@example.jp",
+      "groups": [],
+      "id": "acc_1",
+      "language": "ja",
+      "two_step_since": "2026-11-22T00:00:00Z"
+    }
+    "#);
+}
+
+async fn methods_are_listed(server: &TestServer) {
+    let site = server.site().await;
+    let owner = Owner::new(&site).await;
+    owner.add_phone(server, &site).await;
+    let methods = format!("{}/authenticators", owner.at);
+    let app = json!({"type": "totp", "role": "backup", "label": "Authenticator", "lives_on": "iPhone"});
+    let app = App::connect(&site.post_json(&methods, &app).await.expect(201));
     assert_shown!(site.get(&methods).await.shown(), @r#"
     200
     {
@@ -92,34 +123,11 @@ async fn methods_are_set_up(server: &TestServer) {
     "#);
     owner.confirm(&site, &app.id, &app.code(server.app.clock.now())).await.expect(200);
     server.phone.last_email(EMAIL).await;
-
     let listed = site.get(&methods).await.expect(200);
-    assert_shown!(format!("{:#}", listed.json()["shared_fate"]), @r#"
-    [
-      {
-        "lose": "iPhone",
-        "still_works": []
-      }
-    ]
-    "#);
-    let account = site.get(&owner.at).await;
-    assert_shown!(account.shown(), @r#"
-    200
-    {
-      "created_at": "2026-11-22T00:00:00Z",
-      "email": "taro@example.jp",
-      "external_id": "user-17",
-      "groups": [
-        "sellers"
-      ],
-      "id": "acc_1",
-      "language": "en",
-      "two_step_since": "2026-11-22T00:00:00Z"
-    }
-    "#);
+    assert_eq!(listed.json()["shared_fate"], json!([{"lose": "iPhone", "still_works": []}]), "both are on one phone");
 }
 
-async fn an_owner_signs_in(server: &TestServer) {
+async fn a_sign_in_is_begun(server: &TestServer) {
     let site = server.site().await;
     let owner = Owner::with_two_methods(server, &site).await;
     let begun = owner.sign_in(&site).await;
@@ -153,11 +161,24 @@ async fn an_owner_signs_in(server: &TestServer) {
     let sms = server.phone.last_sms(PHONE).await;
     assert!(sms.text.contains(&tag), "{}", sms.text);
     server.settled().await;
-    let looked = site.get(&at).await.expect(200);
-    assert_eq!(looked.text("/challenge/state"), "delivered");
+    let mut expected = begun.json();
+    expected["challenge"]["state"] = json!("delivered");
+    assert_eq!(site.get(&at).await.expect(200).json(), expected);
+}
 
-    let code = crate::app::code_in(&sms);
+/// Signs in on a device that is trusted from then on: the address of the sign-in, and what its code gave.
+async fn finish(server: &TestServer, site: &Client, owner: &Owner) -> (String, Answer) {
+    let begun = owner.sign_in(site).await.expect(201);
+    let at = format!("/api/v1/sign-ins/{}", begun.text("/id"));
+    let code = code_in(&server.phone.last_sms(PHONE).await);
     let done = site.post_json(&format!("{at}/code"), &json!({"code": code, "trust_device": true})).await;
+    (at, done)
+}
+
+async fn a_sign_in_is_finished(server: &TestServer) {
+    let site = server.site().await;
+    let owner = Owner::with_two_methods(server, &site).await;
+    let (at, done) = finish(server, &site, &owner).await;
     assert_shown!(done.shown(), @r#"
     200
     {
@@ -175,6 +196,7 @@ async fn an_owner_signs_in(server: &TestServer) {
     "#);
     let token = json!({"session_token": done.text("/session_token")});
     let checked = site.post_json("/api/v1/sessions/check", &token).await;
+    assert_eq!(checked.text("/account_id"), owner.id);
     assert_shown!(checked.shown(), @r#"
     200
     {
@@ -189,6 +211,12 @@ async fn an_owner_signs_in(server: &TestServer) {
       "two_step": true
     }
     "#);
+}
+
+async fn devices_and_sessions_are_listed(server: &TestServer) {
+    let site = server.site().await;
+    let owner = Owner::with_two_methods(server, &site).await;
+    finish(server, &site, &owner).await.1.expect(200);
     assert_shown!(site.get(&format!("{}/devices", owner.at)).await.shown(), @r#"
     200
     {
