@@ -14,6 +14,13 @@ sql! {
     LOAD = "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
                    two_step_since_ms, last_seen_ms, created_ms
               FROM account WHERE account_id = $1";
+    /// SQLite has one writer at a time anyway.
+    HOLD = sqlite "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
+                          two_step_since_ms, last_seen_ms, created_ms
+                     FROM account WHERE account_id = $1",
+           postgres "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
+                            two_step_since_ms, last_seen_ms, created_ms
+                       FROM account WHERE account_id = $1 FOR UPDATE";
     INSERT = "INSERT INTO account (account_id, state, data_key, email, email_verified_ms, external_id, password, language,
                                    site_groups, sec_epoch, serial_day, serial_n, two_step_since_ms, last_seen_ms, created_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, NULL, $10, $11)";
@@ -234,9 +241,11 @@ pub async fn insert(tx: &mut Tx<'_>, app: &App, new: &NewAccount, now: Timestamp
     })
 }
 
-/// The account, if there is one.
+/// The account, if there is one. In a transaction that may write its row is held to the end: what is done to one account
+/// is done one after the other, so that a flow may decide by what it has read, and no two flows wait for each other's rows.
+/// Whoever changes rows of an account begins with this.
 pub async fn load(tx: &mut Tx<'_>, app: &App, id: AccountId) -> Result<Option<Account>, StoreError> {
-    let row = tx.optional(&LOAD, &[id.into()]).await?;
+    let row = tx.optional(if tx.may_write() { &HOLD } else { &LOAD }, &[id.into()]).await?;
     row.map(|row| Account::read(app, id, &row)).transpose()
 }
 
