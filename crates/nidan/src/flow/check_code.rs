@@ -78,9 +78,7 @@ pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
                 return Ok(Checked::Refused(Verdict::Expired));
             }
             let job = Job::new(app, EmailProven { ceremony, origin });
-            let granted = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
-            accounts::settle(app, key, ceremony.account).await?;
-            Ok(Checked::SignedIn(granted))
+            Ok(app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?)
         }
     }
 }
@@ -114,14 +112,16 @@ impl Job<CheckCode> {
         let Some(typed) = Typed::fold(self.input.typed.expose(), Digits::Six) else {
             return Ok(refused(Verdict::NotACode));
         };
-        let Some(secrets) = self.secrets(tx, &account, &open).await? else { return Ok(refused(Verdict::Expired)) };
-        let Some(tries) = ceremony::charge(tx, &open, now, &app.policy).await? else {
-            return self.why_not(tx, &open).await.map(refused);
+        let charged = match open.ceremony.charge(account.sec_epoch, now, &app.policy) {
+            Ok(charged) => charged,
+            Err(verdict) => return Ok(refused(verdict)),
         };
-        let charged = nidan_core::ceremony::Ceremony { tries, ..open.ceremony };
+        let Some(secrets) = self.secrets(tx, &account, &open).await? else { return Ok(refused(Verdict::Expired)) };
+        if !ceremony::charge(tx, &open, now, &app.policy).await? {
+            return Err(StoreError::corrupt("ceremony.tries", "its gate and its rule differ"));
+        }
         match self.compare(tx, &account, &secrets, &typed).await? {
-            Verdict::Accepted if ceremony::finish(tx, &open, now).await? => self.accepted(tx, account, open).await,
-            Verdict::Accepted => Ok(refused(Verdict::AlreadyUsed)),
+            Verdict::Accepted => self.accepted(tx, account, open).await,
             verdict => {
                 let about = open.authenticator.map(|id| id.to_string());
                 record(tx, app, &account, (Event::CodeWrong, &self.input.origin, about.as_deref()), now).await?;
@@ -154,16 +154,6 @@ impl Job<CheckCode> {
         Ok(Some(Secrets::Sent(self.app.code(sent.key_version, &binding)?)))
     }
 
-    /// No try was to be had: the rule that says why.
-    async fn why_not(&self, tx: &mut Tx<'_>, open: &Open) -> Result<Verdict, StoreError> {
-        let (Some(account), app) = (account::load(tx, &self.app, open.account).await?, &self.app) else {
-            return Ok(Verdict::Expired);
-        };
-        let Some(open) = ceremony::load(tx, &account, open.id).await? else { return Ok(Verdict::Expired) };
-        // A try that came free in between belongs to nobody: there is none.
-        Ok(open.ceremony.charge(account.sec_epoch, self.now, &app.policy).err().unwrap_or(Verdict::UsedUp))
-    }
-
     async fn compare(
         &self,
         tx: &mut Tx<'_>,
@@ -194,7 +184,9 @@ impl Job<CheckCode> {
 
     async fn accepted(&self, tx: &mut Tx<'_>, account: Account, open: Open) -> Result<Ran, StoreError> {
         match (open.ceremony.purpose, open.authenticator) {
+            // Finished when the account becomes active, so that a crash before that leaves a code that can be typed again.
             (Purpose::ConfirmEmail, _) => Ok((Outcome::EmailProven(account.email), Vec::new())),
+            _ if !ceremony::finish(tx, &open, self.now).await? => Ok(refused(Verdict::AlreadyUsed)),
             (Purpose::SignIn, Some(method)) => self.signed_in(tx, &account, &open, method).await,
             (Purpose::ConfirmAuthenticator, Some(method)) => self.confirmed(tx, account, &open, method).await,
             (Purpose::SignIn | Purpose::ConfirmAuthenticator, None) => {
@@ -247,8 +239,10 @@ impl Job<CheckCode> {
             messages.push(notice::claim(tx, app, &account, (MessageKind::TwoStepOn, origin), now).await?);
         }
         let mut going_on = None;
-        if let Some(old) = self.input.session {
-            session::remove(tx, account.id, old).await?;
+        // A session that was ended meanwhile stays ended.
+        if let Some(old) = self.input.session
+            && session::remove(tx, account.id, old).await?
+        {
             let granted = Grant::new(open.first_proof, Some(proof), &methods);
             going_on = Some(grant(tx, app, &account, (granted, None, origin), now).await?);
         }
@@ -268,15 +262,23 @@ struct EmailProven {
 }
 
 impl Job<EmailProven> {
-    /// Makes the account active and lets its owner in to set up.
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Granted, StoreError> {
+    /// Makes the account active and lets its owner in to set up, unless something changed while the address was claimed.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Checked, StoreError> {
         let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
-        let gone = || StoreError::corrupt("account", "gone while its address was confirmed");
-        let account = account::load(tx, app, self.input.ceremony.account).await?.ok_or_else(gone)?;
-        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?.ok_or_else(gone)?;
+        let Some(account) = account::load(tx, app, self.input.ceremony.account).await? else {
+            return Ok(Checked::Refused(Verdict::Expired));
+        };
+        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
+        let Some(open) = open.filter(|open| open.ceremony.sec_epoch == account.sec_epoch) else {
+            return Ok(Checked::Refused(Verdict::Expired));
+        };
+        if !ceremony::finish(tx, &open, now).await? {
+            return Ok(Checked::Refused(Verdict::AlreadyUsed));
+        }
         account::activate(tx, account.id, now).await?;
         record(tx, app, &account, (Event::EmailConfirmed, origin, None), now).await?;
         let methods = authenticator::methods(&authenticator::list(tx, &account).await?);
-        grant(tx, app, &account, (Grant::new(open.first_proof, None, &methods), None, origin), now).await
+        let granted = Grant::new(open.first_proof, None, &methods);
+        Ok(Checked::SignedIn(grant(tx, app, &account, (granted, None, origin), now).await?))
     }
 }
