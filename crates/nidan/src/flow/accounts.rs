@@ -113,15 +113,13 @@ pub async fn create(app: &Arc<App>, create: Create) -> Result<Created, FlowError
             Ok(account)
         })
     });
-    let account = account.await?;
-    for key in [Some(email_key), external_key].into_iter().flatten() {
-        settle(app, key, id).await?;
-    }
-    Ok(Created::Account(Box::new(account)))
+    Ok(Created::Account(Box::new(account.await?)))
 }
 
-/// How long a claim is left alone whose account was not made active.
+/// How long a claim is left alone whose account is not active: far longer than it takes to make one.
 const CLAIM_LIFE: Span = Span::minutes(10);
+/// When an account that goes on after a crash claims its key anew, well before another may.
+const CLAIM_RENEWED_AFTER: Span = Span::minutes(5);
 
 /// Claims a login key in its own transaction, so that a crash before its account is active leaves a claim which another
 /// may take over later. `false`: it is somebody else's.
@@ -134,25 +132,23 @@ pub(super) async fn claim(app: &Arc<App>, key: LoginKey, account: AccountId) -> 
             }
         })
     });
-    match holder.await? {
-        None => Ok(true),
-        Some(claim) if claim.account == account => Ok(true),
-        Some(claim) if claim.settled || app.clock.now().since(claim.claimed_at) < CLAIM_LIFE => Ok(false),
-        Some(claim) if load(app, claim.account).await?.is_some_and(|holder| holder.active) => Ok(false),
-        Some(dead) => {
-            let job = Job::new(app, (key, account, dead));
-            let taken = app.db.transact(job, |tx, job| {
-                Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now))
-            });
-            taken.await
-        }
+    let Some(claim) = holder.await? else { return Ok(true) };
+    let age = app.clock.now().since(claim.claimed_at);
+    if claim.account == account && age < CLAIM_RENEWED_AFTER {
+        return Ok(true);
     }
+    if claim.account != account && (age < CLAIM_LIFE || is_active(app, claim.account).await?) {
+        return Ok(false);
+    }
+    let job = Job::new(app, (key, account, claim));
+    let taken = app.db.transact(job, |tx, job| {
+        Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now))
+    });
+    taken.await
 }
 
-/// The account that claimed a key is active: the key is its own.
-pub(super) async fn settle(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
-    let job = Job::new(app, (key, account));
-    app.db.transact(job, |tx, job| Box::pin(account::settle(tx, job.input.0, job.input.1))).await
+async fn is_active(app: &Arc<App>, id: AccountId) -> Result<bool, StoreError> {
+    Ok(load(app, id).await?.is_some_and(|account| account.active))
 }
 
 async fn release(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {

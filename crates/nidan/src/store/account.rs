@@ -37,12 +37,11 @@ sql! {
                WHERE account_id = $1 RETURNING serial_n";
     PENDING_BEFORE = "SELECT account_id FROM account WHERE state = 0 AND created_ms < $1 LIMIT 500";
 
-    CLAIM = "INSERT INTO login_key (key_hash, account_id, state, claimed_ms) VALUES ($1, $2, 0, $3)
+    CLAIM = "INSERT INTO login_key (key_hash, account_id, claimed_ms) VALUES ($1, $2, $3)
              ON CONFLICT (key_hash) DO NOTHING";
-    CLAIMED_BY = "SELECT account_id, state, claimed_ms FROM login_key WHERE key_hash = $1";
-    SETTLE = "UPDATE login_key SET state = 1 WHERE key_hash = $1 AND account_id = $2";
+    CLAIMED_BY = "SELECT account_id, claimed_ms FROM login_key WHERE key_hash = $1";
     TAKE_OVER = "UPDATE login_key SET account_id = $2, claimed_ms = $3
-                  WHERE key_hash = $1 AND account_id = $4 AND state = 0 AND claimed_ms = $5";
+                  WHERE key_hash = $1 AND account_id = $4 AND claimed_ms = $5";
     RELEASE = "DELETE FROM login_key WHERE key_hash = $1 AND account_id = $2";
 
     ERASE_AUTHENTICATORS = "DELETE FROM authenticator WHERE account_id = $1";
@@ -318,10 +317,8 @@ impl LoginKey {
 /// Who holds a login key.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// The account.
+    /// The account: the key is its own if it is active; else it is being made, or its making or erasing was cut short.
     pub account: AccountId,
-    /// Whether it is settled; else it is being made, or its making was cut short.
-    pub settled: bool,
     /// When it was claimed.
     pub claimed_at: Timestamp,
 }
@@ -334,15 +331,10 @@ pub async fn claim(tx: &mut Tx<'_>, key: LoginKey, account: AccountId, now: Time
 /// Who holds the key.
 pub async fn claimed_by(tx: &mut Tx<'_>, key: LoginKey) -> Result<Option<Claim>, StoreError> {
     let row = tx.optional(&CLAIMED_BY, &[key.0.into()]).await?;
-    row.map(|row| Ok(Claim { account: row.id(0)?, settled: row.flag(1)?, claimed_at: row.time(2)? })).transpose()
+    row.map(|row| Ok(Claim { account: row.id(0)?, claimed_at: row.time(1)? })).transpose()
 }
 
-/// The account that claimed the key is made: the key is its own.
-pub async fn settle(tx: &mut Tx<'_>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
-    tx.execute(&SETTLE, &[key.0.into(), account.into()]).await.map(drop)
-}
-
-/// Takes a claim over whose account was never made; `false` if somebody else was quicker.
+/// Takes a claim over whose account is not there; `false` if somebody else was quicker.
 pub async fn take_over(
     tx: &mut Tx<'_>,
     key: LoginKey,
