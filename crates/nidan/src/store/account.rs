@@ -52,10 +52,12 @@ sql! {
     ERASE_MESSAGES = "DELETE FROM message WHERE account_id = $1";
     ERASE_AUDIT = "DELETE FROM audit WHERE account_id = $1";
     ERASE_ACCOUNT = "DELETE FROM account WHERE account_id = $1";
+    ERASE_PENDING = "DELETE FROM account WHERE account_id = $1 AND state = 0";
 }
 
-/// Every table whose rows belong to an account, for [`erase`].
+/// Every table whose rows belong to an account, for [`erase`]: first the account itself, whose row orders what is done.
 const ERASE: [&super::Sql; 8] = [
+    &ERASE_ACCOUNT,
     &ERASE_AUTHENTICATORS,
     &ERASE_CEREMONIES,
     &ERASE_CHALLENGES,
@@ -63,7 +65,6 @@ const ERASE: [&super::Sql; 8] = [
     &ERASE_SESSIONS,
     &ERASE_MESSAGES,
     &ERASE_AUDIT,
-    &ERASE_ACCOUNT,
 ];
 
 /// An account as the flows need it, opened with its data key.
@@ -351,10 +352,19 @@ pub async fn release(tx: &mut Tx<'_>, key: LoginKey, account: AccountId) -> Resu
     tx.execute(&RELEASE, &[key.0.into(), account.into()]).await.map(drop)
 }
 
-/// Erases an account and every row that belongs to it (its login keys are released apart); with its data key all that was sealed is gone, in backups too.
+/// Erases an account and every row that belongs to it (its login keys are released apart). With its data key all that was
+/// sealed is gone, in backups too if the keys are kept apart from them.
 pub async fn erase(tx: &mut Tx<'_>, id: AccountId) -> Result<(), StoreError> {
     for statement in ERASE {
         tx.execute(statement, &[id.into()]).await?;
     }
     Ok(())
+}
+
+/// [`erase`]s an account unless its address was confirmed meanwhile.
+pub async fn erase_pending(tx: &mut Tx<'_>, id: AccountId) -> Result<(), StoreError> {
+    match tx.execute(&ERASE_PENDING, &[id.into()]).await? {
+        0 => Ok(()),
+        _ => erase(tx, id).await,
+    }
 }

@@ -202,8 +202,8 @@ pub async fn send_again(
     Ok(tx.execute(&SEND_AGAIN, &[account.into(), id.into(), i64::from(n).into(), now.into()]).await? == 1)
 }
 
-/// Forgets up to a thousand of each that expired before `before`.
-pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&DROP_CHALLENGES, &[before.into()]).await?;
-    tx.execute(&DROP_CEREMONIES, &[before.into()]).await.map(drop)
+/// Forgets up to a thousand challenges and as many ceremonies that expired before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    let challenges = tx.execute(&DROP_CHALLENGES, &[before.into()]).await?;
+    Ok(challenges + tx.execute(&DROP_CEREMONIES, &[before.into()]).await?)
 }

@@ -24,6 +24,7 @@ sql! {
     RAISE = "UPDATE session SET sec_epoch = $3, level = $4, amr = $5, auth_ms = $6
               WHERE account_id = $1 AND session_id = $2";
     REMOVE = "DELETE FROM session WHERE account_id = $1 AND session_id = $2";
+    REMOVE_OF_DEVICE = "DELETE FROM session WHERE account_id = $1 AND device_id = $2";
     REMOVE_ALL = "DELETE FROM session WHERE account_id = $1";
     DROP_EXPIRED = "DELETE FROM session WHERE (account_id, session_id) IN
                       (SELECT account_id, session_id FROM session WHERE expires_ms < $1 LIMIT 1000)";
@@ -140,12 +141,17 @@ pub async fn remove(tx: &mut Tx<'_>, account: AccountId, id: SessionId) -> Resul
     Ok(tx.execute(&REMOVE, &[account.into(), id.into()]).await? == 1)
 }
 
+/// Ends the sessions that run on a device.
+pub async fn remove_of_device(tx: &mut Tx<'_>, account: AccountId, device: DeviceId) -> Result<(), StoreError> {
+    tx.execute(&REMOVE_OF_DEVICE, &[account.into(), device.into()]).await.map(drop)
+}
+
 /// Ends all sessions of an account.
 pub async fn remove_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), StoreError> {
     tx.execute(&REMOVE_ALL, &[account.into()]).await.map(drop)
 }
 
-/// Forgets up to a thousand that expired before `before`.
-pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&DROP_EXPIRED, &[before.into()]).await.map(drop)
+/// Forgets up to a thousand that expired before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(&DROP_EXPIRED, &[before.into()]).await
 }
