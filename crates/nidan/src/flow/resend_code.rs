@@ -88,13 +88,13 @@ impl Job<ResendCode> {
             Resend::NoMore => return Ok((Resent::NoMore, None)),
             Resend::Expired => return Ok((Resent::Expired, None)),
         };
-        if !ceremony::send_again(tx, account.id, sent.id, n, self.now).await? {
-            return Ok((Resent::Done, None)); // pressed twice at once: the other press sends it
-        }
         let Some(last) = message::newest(tx, account.id, sent.id).await? else { return Ok((Resent::Expired, None)) };
         let Some(message) = self.message(tx, account, (open, last.kind)).await? else {
             return Ok((Resent::NoSuchWay, None));
         };
+        if !ceremony::send_again(tx, account.id, sent.id, n, self.now).await? {
+            return Err(StoreError::corrupt("challenge.sent", "its gate and its rule differ"));
+        }
         let challenge = nidan_core::ceremony::Challenge { sent: n, last_sent_at: self.now, ..sent.challenge };
         let sent = Sent { challenge, ..sent };
         let message = open::code_message(tx, &self.app, (account, &sent), message, self.now).await?;
