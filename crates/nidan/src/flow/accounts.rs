@@ -27,18 +27,18 @@ pub enum Who {
     Key(LoginKey),
 }
 
+/// Has no account, and is looked for in the place of one, so that an unknown name takes as many statements as a known.
+const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
+
 /// The active account of this name.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
     let found = app.db.read(Job::new(app, who), |tx, job| {
         Box::pin(async move {
             let id = match job.input {
-                Who::Id(id) => Some(id),
-                Who::Key(key) => account::claimed_by(tx, key).await?.map(|claim| claim.account),
+                Who::Id(id) => id,
+                Who::Key(key) => account::claimed_by(tx, key).await?.map_or(NOBODY, |claim| claim.account),
             };
-            match id {
-                Some(id) => account::load(tx, &job.app, id).await,
-                None => Ok(None),
-            }
+            account::load(tx, &job.app, id).await
         })
     });
     Ok(found.await?.filter(|account| account.active))
@@ -187,8 +187,16 @@ pub async fn change(app: &Arc<App>, change: Change) -> Result<Option<Account>, F
 
 /// Erases an account with all that is kept of it, and gives its names back; `false` if there is none.
 pub async fn erase(app: &Arc<App>, id: AccountId) -> Result<bool, FlowError> {
-    let Some(account) = load(app, id).await? else { return Ok(false) };
-    app.db.transact(Job::new(app, id), |tx, job| Box::pin(account::erase(tx, job.input))).await?;
+    let erased = app.db.transact(Job::new(app, id), |tx, job| {
+        Box::pin(async move {
+            let account = account::load(tx, &job.app, job.input).await?;
+            if account.is_some() {
+                account::erase(tx, job.input).await?;
+            }
+            Ok(account)
+        })
+    });
+    let Some(account) = erased.await? else { return Ok(false) };
     let external_key = account.external_id.as_deref().map(|external_id| LoginKey::external_id(app, external_id));
     for key in [Some(LoginKey::email(app, &account.email)), external_key].into_iter().flatten() {
         release(app, key, id).await?;
