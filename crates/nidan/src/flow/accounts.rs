@@ -141,9 +141,9 @@ pub(super) async fn claim(app: &Arc<App>, key: LoginKey, account: AccountId) -> 
         return Ok(false);
     }
     let job = Job::new(app, (key, account, claim));
-    let taken = app.db.transact(job, |tx, job| {
-        Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now))
-    });
+    let taken = app
+        .db
+        .transact(job, |tx, job| Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now)));
     taken.await
 }
 

@@ -3,6 +3,7 @@
 //! `NIDAN_TEST_POSTGRES` must hold the URL of a PostgreSQL server where databases may be created;
 //! `crates/nidan/tests/postgres start DIR` makes one and prints it.
 
+mod flow;
 mod postgres;
 mod store;
 mod tidy;
