@@ -234,7 +234,7 @@ impl Job<CheckCode> {
         record(tx, app, &account, (Event::MethodConfirmed, origin, Some(proof.amr())), now).await?;
         let two_step = two_step_ready(&methods);
         let mut messages = Vec::new();
-        if two_step && account::set_two_step(tx, account.id, true, now).await? {
+        if two_step && account::set_two_step(tx, account.id, now).await? {
             record(tx, app, &account, (Event::TwoStepOn, origin, None), now).await?;
             messages.push(notice::claim(tx, app, &account, (MessageKind::TwoStepOn, origin), now).await?);
         }

@@ -24,13 +24,11 @@ sql! {
     INSERT = "INSERT INTO account (account_id, state, data_key, email, email_verified_ms, external_id, password, language,
                                    site_groups, sec_epoch, serial_day, serial_n, two_step_since_ms, last_seen_ms, created_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, NULL, $10, $11)";
-    EPOCH = "SELECT sec_epoch FROM account WHERE account_id = $1";
     BUMP_EPOCH = "UPDATE account SET sec_epoch = sec_epoch + 1 WHERE account_id = $1 RETURNING sec_epoch";
     ACTIVATE = "UPDATE account SET state = 1, email_verified_ms = COALESCE(email_verified_ms, $2), last_seen_ms = $2
                  WHERE account_id = $1";
     SEEN = "UPDATE account SET last_seen_ms = $2 WHERE account_id = $1";
     TWO_STEP_SINCE = "UPDATE account SET two_step_since_ms = $2 WHERE account_id = $1 AND two_step_since_ms IS NULL";
-    TWO_STEP_OFF = "UPDATE account SET two_step_since_ms = NULL WHERE account_id = $1";
     CHANGE = "UPDATE account SET language = $2, site_groups = $3 WHERE account_id = $1";
     REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2";
     SERIAL = "UPDATE account SET serial_n = CASE WHEN serial_day = $2 THEN serial_n + 1 ELSE 1 END, serial_day = $2
@@ -249,11 +247,6 @@ pub async fn load(tx: &mut Tx<'_>, app: &App, id: AccountId) -> Result<Option<Ac
     row.map(|row| Account::read(app, id, &row)).transpose()
 }
 
-/// The account's security epoch; none: there is no such account.
-pub async fn epoch(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<i64>, StoreError> {
-    tx.optional(&EPOCH, &[id.into()]).await?.map(|row| row.int(0)).transpose()
-}
-
 /// Ends everything that was made under the epoch so far; gives the new one.
 pub async fn bump_epoch(tx: &mut Tx<'_>, id: AccountId) -> Result<i64, StoreError> {
     tx.one(&BUMP_EPOCH, &[id.into()]).await?.int(0)
@@ -269,12 +262,9 @@ pub async fn seen(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<(), 
     tx.execute(&SEEN, &[id.into(), now.into()]).await.map(drop)
 }
 
-/// Two methods are confirmed, or no longer. `true` if that is news.
-pub async fn set_two_step(tx: &mut Tx<'_>, id: AccountId, on: bool, now: Timestamp) -> Result<bool, StoreError> {
-    Ok(match on {
-        true => tx.execute(&TWO_STEP_SINCE, &[id.into(), now.into()]).await? == 1,
-        false => tx.execute(&TWO_STEP_OFF, &[id.into()]).await? == 1,
-    })
+/// Two methods are confirmed. `true` if that is news.
+pub async fn set_two_step(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(tx.execute(&TWO_STEP_SINCE, &[id.into(), now.into()]).await? == 1)
 }
 
 /// Stores language and groups as they are in `account` now.

@@ -21,8 +21,6 @@ sql! {
                                    last_used_ms, expires_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
     TOUCH = "UPDATE session SET last_used_ms = $3 WHERE account_id = $1 AND session_id = $2 AND last_used_ms < $3";
-    RAISE = "UPDATE session SET sec_epoch = $3, level = $4, amr = $5, auth_ms = $6
-              WHERE account_id = $1 AND session_id = $2";
     REMOVE = "DELETE FROM session WHERE account_id = $1 AND session_id = $2";
     REMOVE_OF_DEVICE = "DELETE FROM session WHERE account_id = $1 AND device_id = $2";
     REMOVE_ALL = "DELETE FROM session WHERE account_id = $1";
@@ -121,19 +119,6 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account, session: &Session, clien
 /// It is in use now.
 pub async fn touch(tx: &mut Tx<'_>, account: AccountId, id: SessionId, now: Timestamp) -> Result<(), StoreError> {
     tx.execute(&TOUCH, &[account.into(), id.into(), now.into()]).await.map(drop)
-}
-
-/// Stores what a further proof made of the session: epoch, level, `amr` and time of authentication.
-pub async fn raise(tx: &mut Tx<'_>, account: AccountId, session: &Session) -> Result<(), StoreError> {
-    let values = [
-        account.into(),
-        session.id.into(),
-        session.sec_epoch.into(),
-        session.two_step.into(),
-        session.amr.as_str().into(),
-        session.auth_at.into(),
-    ];
-    tx.execute(&RAISE, &values).await.map(drop)
 }
 
 /// Ends a session; `false` if there is none.
