@@ -1,20 +1,19 @@
 //! A code is checked: the one way in for every code there is, whatever it is for.
 //!
-//! In one transaction: a try is taken, the code compared, the verdict carried out. No answer leaves before its commit, and
-//! a crash before it costs a try at most and never gives one back.
+//! In one transaction the code is judged, the try that it cost is written down, and the verdict is carried out; the account
+//! is held meanwhile. No answer leaves before the commit, so that nobody learns anything by a try that is not counted.
 
 use std::sync::Arc;
 
 use nidan_core::audit::Event;
-use nidan_core::ceremony::{Holder, Purpose, Verdict};
-use nidan_core::code::{Binding, Digits, Typed};
+use nidan_core::ceremony::{self as ceremony_rules, Attempt, Awaited, Challenge, Holder, Purpose, Verdict};
+use nidan_core::code::{Binding, Code};
 use nidan_core::email::EmailAddress;
 use nidan_core::id::{self, Scoped, SessionId};
 use nidan_core::message::MessageKind;
 use nidan_core::methods::{Kind, Method, two_step_ready};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::{Grant, SecondProof};
-use nidan_core::totp::{self, Learnt, TotpVerdict};
 
 use super::grant::{Granted, complete_on_device, grant};
 use super::{FlowError, Job, Origin, accounts, notice, record};
@@ -83,17 +82,30 @@ pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
     }
 }
 
-/// What a code is compared with.
+/// What the typed code is compared with, as it was loaded.
 enum Secrets {
     /// A code that was sent: derived anew.
-    Sent(nidan_core::code::Code),
-    /// A code of an app.
+    Sent(Challenge, Code),
+    /// An app.
     App(Box<Authenticator>),
+    Nothing,
+}
+
+impl Secrets {
+    fn awaited(&self) -> Awaited<'_> {
+        match self {
+            Self::Sent(challenge, code) => Awaited::Sent(challenge, code),
+            Self::App(method) => match &method.means {
+                Means::App { seed, learnt } if method.method.confirmed => Awaited::App(seed, *learnt),
+                Means::App { seed, .. } => Awaited::NewApp(seed),
+                Means::Phone { .. } => Awaited::Nothing,
+            },
+            Self::Nothing => Awaited::Nothing,
+        }
+    }
 }
 
 type Ran = (Outcome, Vec<Leased>);
-
-const NOT_FOUND: Outcome = Outcome::Checked(Checked::NotFound);
 
 fn refused(verdict: Verdict) -> Ran {
     (Outcome::Checked(Checked::Refused(verdict)), Vec::new())
@@ -101,85 +113,55 @@ fn refused(verdict: Verdict) -> Ran {
 
 impl Job<CheckCode> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
-        let (app, now) = (&*self.app, self.now);
-        let Some(account) = account::load(tx, app, self.input.ceremony.account).await? else {
-            return Ok((NOT_FOUND, Vec::new()));
-        };
-        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
-        let Some(open) = open.filter(|open| open.ceremony.holder.admits(&self.input.presented)) else {
-            return Ok((NOT_FOUND, Vec::new()));
-        };
-        let Some(typed) = Typed::fold(self.input.typed.expose(), Digits::Six) else {
-            return Ok(refused(Verdict::NotACode));
-        };
-        let charged = match open.ceremony.charge(account.sec_epoch, now, &app.policy) {
-            Ok(charged) => charged,
-            Err(verdict) => return Ok(refused(verdict)),
-        };
-        let Some(secrets) = self.secrets(tx, &account, &open).await? else { return Ok(refused(Verdict::Expired)) };
+        let (app, now, input) = (&*self.app, self.now, &self.input);
+        let not_found = (Outcome::Checked(Checked::NotFound), Vec::new());
+        let Some(account) = account::load(tx, app, input.ceremony.account).await? else { return Ok(not_found) };
+        let Some(open) = ceremony::load(tx, &account, input.ceremony.id).await? else { return Ok(not_found) };
+        let secrets = self.secrets(tx, &account, &open).await?;
+        let typed = input.typed.expose();
+        let attempt = Attempt { presented: &input.presented, typed, epoch: account.sec_epoch, now };
+        let checked = ceremony_rules::check(open.ceremony, &secrets.awaited(), &attempt, &app.policy);
+        let Some(checked) = checked else { return Ok(not_found) };
+        if checked.ceremony.tries == open.ceremony.tries {
+            return Ok(refused(checked.verdict)); // nothing was evaluated
+        }
         if !ceremony::charge(tx, &open, now, &app.policy).await? {
             return Err(StoreError::corrupt("ceremony.tries", "its gate and its rule differ"));
         }
-        match self.compare(tx, &account, &secrets, &typed).await? {
-            Verdict::Accepted => self.accepted(tx, account, open).await,
-            verdict => {
-                let about = open.authenticator.map(|id| id.to_string());
-                record(tx, app, &account, (Event::CodeWrong, &self.input.origin, about.as_deref()), now).await?;
-                let tries_left = charged.tries_left(&app.policy);
-                Ok(refused(if verdict == Verdict::AlreadyUsed { verdict } else { Verdict::Wrong { tries_left } }))
-            }
+        if let (Some(learnt), Some(method)) = (checked.learnt, open.authenticator)
+            && !authenticator::learn(tx, account.id, method, learnt).await?
+        {
+            return Ok(refused(Verdict::AlreadyUsed));
         }
+        if checked.verdict == Verdict::Accepted {
+            return self.accepted(tx, account, open).await;
+        }
+        let about = open.authenticator.map(|id| id.to_string());
+        record(tx, app, &account, (Event::CodeWrong, &input.origin, about.as_deref()), now).await?;
+        Ok(refused(checked.verdict))
     }
 
-    /// What the awaited code is; `None` if it is dead, or its method gone.
-    async fn secrets(&self, tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<Option<Secrets>, StoreError> {
+    /// What the awaited code is compared with.
+    async fn secrets(&self, tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<Secrets, StoreError> {
         if let Some(id) = open.authenticator {
             let method = authenticator::find(tx, account, id).await?;
             // A pending method's code confirms it and does nothing else.
             let confirms = open.ceremony.purpose == Purpose::ConfirmAuthenticator;
             match method.filter(|method| method.method.confirmed != confirms) {
-                Some(method) if method.method.kind == Kind::Totp => return Ok(Some(Secrets::App(Box::new(method)))),
+                Some(method) if method.method.kind == Kind::Totp => return Ok(Secrets::App(Box::new(method))),
                 Some(_) => {}
-                None => return Ok(None),
+                None => return Ok(Secrets::Nothing),
             }
         }
         let sent = ceremony::challenge(tx, account.id, open.challenge()).await?;
-        let Some(sent) = sent.filter(|sent| sent.challenge.is_alive(self.now)) else { return Ok(None) };
+        let Some(sent) = sent else { return Ok(Secrets::Nothing) };
         let binding = Binding {
             challenge: sent.id,
             purpose: open.ceremony.purpose,
             authenticator: open.authenticator,
             digits: sent.challenge.digits,
         };
-        Ok(Some(Secrets::Sent(self.app.code(sent.key_version, &binding)?)))
-    }
-
-    async fn compare(
-        &self,
-        tx: &mut Tx<'_>,
-        account: &Account,
-        secrets: &Secrets,
-        typed: &Typed,
-    ) -> Result<Verdict, StoreError> {
-        const WRONG: Verdict = Verdict::Wrong { tries_left: 0 };
-        let method = match secrets {
-            Secrets::Sent(code) => return Ok(if code.matches(typed) { Verdict::Accepted } else { WRONG }),
-            Secrets::App(method) => method,
-        };
-        let Means::App { seed, learnt } = &method.means else { return Ok(WRONG) };
-        let verdict = match method.method.confirmed {
-            true => totp::verify(seed, typed.expose(), self.now, *learnt, &self.app.policy),
-            false => totp::enrol(seed, typed.expose(), self.now),
-        };
-        match verdict {
-            TotpVerdict::Accepted { step, drift } => {
-                let learnt = Learnt { last_step: step, drift };
-                let first = authenticator::learn(tx, account.id, method.method.id, learnt).await?;
-                Ok(if first { Verdict::Accepted } else { Verdict::AlreadyUsed })
-            }
-            TotpVerdict::AlreadyUsed => Ok(Verdict::AlreadyUsed),
-            TotpVerdict::Wrong => Ok(WRONG),
-        }
+        Ok(Secrets::Sent(sent.challenge, self.app.code(sent.key_version, &binding)?))
     }
 
     async fn accepted(&self, tx: &mut Tx<'_>, account: Account, open: Open) -> Result<Ran, StoreError> {
