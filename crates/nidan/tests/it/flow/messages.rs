@@ -1,20 +1,21 @@
 //! Messages and crashes: what may have left is never sent again, what certainly has not is sent once.
 
+use futures_util::future::join_all;
 use nidan::send::demo_phone::DemoPhone;
 use nidan::send::worker::{Routes, Sender};
 use nidan::store::{Db, account, ceremony, message};
-use nidan_core::ledger::State;
-use nidan_core::time::Span;
-
-use super::{Flows, NUMBER};
-use futures_util::future::join_all;
 use nidan_core::id::{self, Scoped};
+use nidan_core::ledger::State;
+use nidan_core::time::{Span, Timestamp};
+
+use super::{Flows, NUMBER, START};
 
 crate::store::on_every_database!(
     what_was_on_the_wire_becomes_ambiguous
     what_was_not_is_sent_once_by_whoever_takes_it_over
     two_workers_with_one_message_send_it_once
     what_comes_too_late_expires
+    the_day_counts_messages_with_codes
 );
 
 impl Flows {
@@ -110,4 +111,20 @@ async fn what_comes_too_late_expires(db: Db) {
     flows.sender.recover().await;
     assert_eq!((flows.state(late).await, flows.state(abandoned).await), (State::Expired, State::Expired));
     assert_eq!(flows.phone.list(None).len(), before);
+}
+
+async fn the_day_counts_messages_with_codes(db: Db) {
+    let flows = Flows::new(db);
+    let owner = flows.owner().await; // one message with a code, and the notice that two-step verification is on
+    let newest = async || {
+        flows.begun(owner.account).await;
+        flows.carry().await;
+        flows.phone.list(Some(NUMBER)).first().expect("a message").text.clone()
+    };
+    assert!(newest().await.contains("本日2通目"));
+    assert!(newest().await.contains("本日3通目"));
+    flows.clock.set(Timestamp::from_ms(START.ms() + Span::minutes(15 * 60 - 1).as_ms()));
+    assert!(newest().await.contains("本日4通目"), "a minute before midnight in Tokyo");
+    flows.clock.advance(Span::minutes(1));
+    assert!(newest().await.contains("本日1通目"));
 }
