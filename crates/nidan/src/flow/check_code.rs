@@ -67,7 +67,11 @@ enum Outcome {
 /// Checks a code.
 pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowError> {
     let (ceremony, origin) = (check.ceremony, check.origin.clone());
-    let (outcome, messages) = app.db.transact(Job::new(app, check), |tx, job| Box::pin(job.run(tx))).await?;
+    let job = Arc::new(Job::new(app, check));
+    if let Some(refused) = app.db.read(job.clone(), |tx, job| Box::pin(job.refusal(tx))).await? {
+        return Ok(refused);
+    }
+    let (outcome, messages) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
     match outcome {
         Outcome::Checked(checked) => Ok(checked),
@@ -112,16 +116,33 @@ fn refused(verdict: Verdict) -> Ran {
 }
 
 impl Job<CheckCode> {
+    async fn load(&self, tx: &mut Tx<'_>) -> Result<Option<(Account, Open)>, StoreError> {
+        let Some(account) = account::load(tx, &self.app, self.input.ceremony.account).await? else { return Ok(None) };
+        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
+        Ok(open.map(|open| (account, open)))
+    }
+
+    fn check(&self, account: &Account, open: &Open, awaited: &Awaited<'_>) -> Option<ceremony_rules::Checked> {
+        let (presented, typed) = (&self.input.presented, self.input.typed.expose().as_str());
+        let attempt = Attempt { presented, typed, epoch: account.sec_epoch, now: self.now };
+        ceremony_rules::check(open.ceremony, awaited, &attempt, &self.app.policy)
+    }
+
+    /// What is refused whatever the code is, for good: asked of a reader first, so that a flood of it holds nobody up.
+    async fn refusal(&self, tx: &mut Tx<'_>) -> Result<Option<Checked>, StoreError> {
+        let Some((account, open)) = self.load(tx).await? else { return Ok(Some(Checked::NotFound)) };
+        let Some(checked) = self.check(&account, &open, &Awaited::Nothing) else { return Ok(Some(Checked::NotFound)) };
+        let over = open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy).is_err();
+        let refused = over || checked.verdict == Verdict::NotACode;
+        Ok(refused.then_some(Checked::Refused(checked.verdict)))
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
         let (app, now, input) = (&*self.app, self.now, &self.input);
         let not_found = (Outcome::Checked(Checked::NotFound), Vec::new());
-        let Some(account) = account::load(tx, app, input.ceremony.account).await? else { return Ok(not_found) };
-        let Some(open) = ceremony::load(tx, &account, input.ceremony.id).await? else { return Ok(not_found) };
+        let Some((account, open)) = self.load(tx).await? else { return Ok(not_found) };
         let secrets = self.secrets(tx, &account, &open).await?;
-        let typed = input.typed.expose();
-        let attempt = Attempt { presented: &input.presented, typed, epoch: account.sec_epoch, now };
-        let checked = ceremony_rules::check(open.ceremony, &secrets.awaited(), &attempt, &app.policy);
-        let Some(checked) = checked else { return Ok(not_found) };
+        let Some(checked) = self.check(&account, &open, &secrets.awaited()) else { return Ok(not_found) };
         if checked.ceremony.tries == open.ceremony.tries {
             return Ok(refused(checked.verdict)); // nothing was evaluated
         }
