@@ -1,5 +1,8 @@
 //! `Idempotency-Key`.
 
+use nidan::flow::once::{Begun, Request, abandon, begin, finish};
+use nidan_core::id::ApiKeyId;
+use nidan_core::secret::Secret;
 use nidan_core::time::Span;
 use serde_json::json;
 
@@ -12,6 +15,7 @@ on_both_databases! {
     parallel_repetitions_are_carried_out_once
     what_may_pass_is_not_kept
     keys_are_forgotten_after_a_day
+    a_run_that_was_cut_off_is_taken_over_by_one
 }
 
 async fn a_repeated_request_gets_the_first_reply(server: &TestServer) {
@@ -80,4 +84,26 @@ async fn keys_are_forgotten_after_a_day(server: &TestServer) {
     site.post_once("/api/v1/accounts", "k", &json!({"email": EMAIL})).await.expect(201);
     server.clock.advance(Span::days(1));
     site.post_once("/api/v1/accounts", "k", &json!({"email": "hanako@example.jp"})).await.expect(201);
+}
+
+/// As after a crash: begun, and never finished.
+async fn a_run_that_was_cut_off_is_taken_over_by_one(server: &TestServer) {
+    let app = &server.app;
+    let request = |asked: &str| Request::new(app, ApiKeyId::from_bytes([1; 16]), "k", &Secret::new(asked.into()));
+    let stands = async |asked: &str| match begin(app, &request(asked)).await.expect("the database") {
+        Begun::First => "first".to_owned(),
+        Begun::UnderWay => "under way".to_owned(),
+        Begun::AnotherRequest => "another".to_owned(),
+        Begun::Replied(reply) => String::from_utf8(reply.expose().clone()).expect("text"),
+    };
+    assert_eq!(stands("a").await, "first");
+    server.clock.advance(Span::ms(59_999));
+    assert_eq!((stands("a").await.as_str(), stands("b").await.as_str()), ("under way", "another"));
+    server.clock.advance(Span::ms(1));
+    assert_eq!((stands("a").await.as_str(), stands("a").await.as_str()), ("first", "under way"));
+    abandon(app, &request("a")).await.expect("the database");
+    assert_eq!(stands("a").await, "first");
+    finish(app, &request("a"), &Secret::new(b"the reply".to_vec())).await.expect("the database");
+    server.clock.advance(Span::minutes(5));
+    assert_eq!((stands("a").await.as_str(), stands("b").await.as_str()), ("the reply", "another"));
 }
