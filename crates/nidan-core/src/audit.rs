@@ -17,6 +17,8 @@ pub enum Event {
     SignInStarted,
     /// A wrong code.
     CodeWrong,
+    /// The owner says that the sign-in is not theirs: it was ended.
+    SignInDenied,
     /// Signed in with two steps.
     SignedIn,
     /// Let in to set two-step verification up.
@@ -43,7 +45,7 @@ pub enum Event {
     SignedOutEverywhere,
 }
 
-const EVENTS: [(Event, &str); 19] = [
+const EVENTS: [(Event, &str); 20] = [
     (Event::AccountCreated, "account_created"),
     (Event::AccountChanged, "account_changed"),
     (Event::EmailConfirmed, "email_confirmed"),
@@ -51,6 +53,7 @@ const EVENTS: [(Event, &str); 19] = [
     (Event::PasswordWrong, "password_wrong"),
     (Event::SignInStarted, "sign_in_started"),
     (Event::CodeWrong, "code_wrong"),
+    (Event::SignInDenied, "sign_in_denied"),
     (Event::SignedIn, "signed_in"),
     (Event::SetupEntered, "setup_entered"),
     (Event::MethodAdded, "method_added"),

@@ -10,6 +10,7 @@ pub mod ceremony;
 pub mod code;
 pub mod device;
 pub mod email;
+pub mod fate;
 pub mod id;
 pub mod language;
 pub mod ledger;

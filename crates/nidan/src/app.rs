@@ -23,7 +23,7 @@ pub struct App {
     /// The database.
     pub db: Db,
     /// The keys that values are sealed, looked up and derived under.
-    pub keys: KeyRing,
+    pub keys: Arc<KeyRing>,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -54,7 +54,7 @@ impl App {
         let (outbox, messages) = unbounded_channel();
         let app = Self {
             db,
-            keys,
+            keys: Arc::new(keys),
             clock,
             random,
             policy: settings.policy.clone(),

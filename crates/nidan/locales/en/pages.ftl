@@ -131,6 +131,7 @@ phone-change = Change number
 
 app-title = Add an authenticator app
 app-why = This is your second method, for when your phone number cannot be used. An authenticator app shows 6 digits for signing in. It is free and works without reception.
+app-start-button = Start
 app-get-title = Get an app
 app-get-text = Google Authenticator, Microsoft Authenticator, 1Password: use the one you like.
 app-get-where = If you have none yet, search for one of these names in your phone’s app store and install it.
@@ -190,7 +191,7 @@ activity-signed-in-sms = Signed in (SMS)
 activity-signed-in-app = Signed in (authenticator app)
 activity-signed-in-trusted = Signed in (trusted device)
 activity-wrong-code = Right password, but a wrong code
-activity-tries-used-up = Sign-in stopped after too many wrong codes
+activity-sign-in-denied = Sign-in stopped after you said it was not you
 activity-device-trusted = Device trusted
 activity-device-removed = Trusted device removed
 activity-device-reused = Trusted device removed because an old sign-in of it was used

@@ -122,6 +122,7 @@ phone-change = 番号を変える
 
 app-title = 認証アプリの登録
 app-why = 電話番号が使えないときのために、もう一つの方法を登録します。認証アプリは、ログインに使う6桁の数字を表示するアプリです。無料で、電波がなくても使えます。
+app-start-button = 始める
 app-get-title = アプリを用意する
 app-get-text = Google Authenticator、Microsoft Authenticator、1Passwordなど、お好みのものを使えます。
 app-get-where = まだお持ちでなければ、スマートフォンのアプリストアで名前を検索して入れてください。
@@ -181,7 +182,7 @@ activity-signed-in-sms = ログインしました（SMS）
 activity-signed-in-app = ログインしました（認証アプリ）
 activity-signed-in-trusted = ログインしました（信頼する端末）
 activity-wrong-code = 正しいパスワードのあと、違うコードが入力されました
-activity-tries-used-up = コードの間違いが続いたログインを止めました
+activity-sign-in-denied = 「自分ではない」という連絡を受けて、ログインを止めました
 activity-device-trusted = 信頼する端末に加えました
 activity-device-removed = 信頼する端末から外しました
 activity-device-reused = 古いログイン情報が使われたため、信頼する端末を外しました

@@ -10,7 +10,7 @@ use nidan_core::language::Language;
 use nidan_core::secret::Secret;
 
 use super::start::{Schema, Started, bind, start};
-use super::{Failure, api_key};
+use super::{Failure, answer, api_key, running};
 use crate::app::{Clock, Random};
 use crate::config::Settings;
 
@@ -29,6 +29,13 @@ pub struct Arguments {
     /// The language of whoever has not chosen one: ja or en.
     #[arg(long, value_name = "LANG", default_value = "ja", value_parser = language)]
     pub lang: Language,
+}
+
+/// Runs the demo until it is asked to stop.
+pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let (started, key) = prepare(arguments).await?;
+    answer(&format!("api-key {}", key.expose()))?;
+    running::until_stopped(started).await
 }
 
 /// Prepares the demo: all a server stands on, and the key for the REST API to print.

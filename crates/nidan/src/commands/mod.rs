@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod key;
 pub mod migrate;
+mod running;
 pub mod serve;
 pub mod start;
 
@@ -40,6 +41,8 @@ Environment:
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
+    Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -121,6 +124,8 @@ fn run(command: Command, env: &Env) -> Result<(), Failure> {
     let json = env.get("NIDAN_LOG_FORMAT").is_some_and(|format| format == "json");
     crate::logging::start(env.get("NIDAN_LOG").map(String::as_str), json).map_err(Failure)?;
     match command {
+        Command::Demo(arguments) => wait_for(demo::run(&arguments)),
+        Command::Serve(arguments) => wait_for(serve::run(&arguments, env)),
         Command::Migrate(arguments) => wait_for(migrate::run(&arguments, env)),
         Command::Config(command) => config::run(&command, env),
         Command::Key(command) => key::run(&command, env),

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::config::SettingsFile;
 use super::start::{Schema, Started, bind, start};
-use super::{Env, Failure};
+use super::{Env, Failure, running};
 
 /// Runs the server until SIGTERM or Ctrl-C, then finishes what is under way.
 ///
@@ -14,6 +14,11 @@ pub struct Arguments {
     /// Where the settings are.
     #[command(flatten)]
     pub file: SettingsFile,
+}
+
+/// Runs the server until it is asked to stop.
+pub(super) async fn run(arguments: &Arguments, env: &Env) -> Result<(), Failure> {
+    running::until_stopped(prepare(arguments, env).await?).await
 }
 
 /// Prepares the server.

@@ -11,7 +11,7 @@ use super::Failure;
 use crate::app::{Clock, Random};
 use crate::config::Settings;
 use crate::keys::KeyRing;
-use crate::store::{Db, migrate};
+use crate::store::{Db, account, migrate};
 
 /// Everything a server stands on.
 pub struct Started {
@@ -40,6 +40,13 @@ pub async fn start(settings: Settings, listener: TcpListener, schema: Schema) ->
     match schema {
         Schema::Migrate => drop(migrate::migrate(&db).await?),
         Schema::MustFit => migrate::check(&db).await?,
+    }
+    if !settings.keys_file.exists() && db.read((), |tx, ()| Box::pin(account::any(tx))).await? {
+        let file = settings.keys_file.display();
+        return Err(Failure(format!(
+            "the key file {file} is missing and the database holds accounts, which no other key opens: put it back from its \
+             copy, or name its place in [keys] file"
+        )));
     }
     let (keys, made) = KeyRing::load_or_create(&settings.keys_file, &Random::system(), Clock::system().now())?;
     if made {

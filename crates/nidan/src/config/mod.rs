@@ -20,10 +20,13 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use nidan_core::language::Language;
+use nidan_core::message::TooLong;
 use nidan_core::policy::Policy;
 use url::{Host, Url};
 
+use crate::send;
 use crate::store::DatabaseUrl;
+use crate::texts::Texts;
 use given::{Given, Reader, Wrong};
 use table::{NUMBERS, Number};
 
@@ -179,7 +182,21 @@ fn read_site(reader: &mut Reader<'_>) -> Option<Site> {
         let line = reader.line("site", "domain");
         reader.mistake(line, "site.domain", Wrong::new(problem, remedy));
     }
-    Some(Site { name: name?, domain, url, language: language?, time_zone: time_zone? })
+    let site = Site { name: name?, domain, url, language: language?, time_zone: time_zone? };
+    refuse_long_messages(reader, &site);
+    Some(site)
+}
+
+/// A brand and a domain with which some short message cannot be sent are found out now, not when its owner waits for it.
+fn refuse_long_messages(reader: &mut Reader<'_>, site: &Site) {
+    // Texts that are damaged stop the server by themselves.
+    let Ok(texts) = Texts::load() else { return };
+    let too_long = send::text::mistakes(&texts, site);
+    if let Some((language, TooLong { excess })) = too_long.into_iter().max_by_key(|(_, too_long)| too_long.excess) {
+        let problem = format!("makes an SMS in {} {excess} units too long, with site.domain in it", language.tag());
+        let line = reader.line("site", "name");
+        reader.mistake(line, "site.name", Wrong::new(problem, "shorten the brand or the domain"));
+    }
 }
 
 fn read_listen(reader: &mut Reader<'_>) -> Option<Listen> {

@@ -267,3 +267,14 @@ proptest! {
         let _ = Settings::read(&text, &BTreeMap::new(), Path::new("")).is_ok();
     }
 }
+
+#[test]
+fn a_brand_too_long_for_a_short_message_is_told_with_its_excess() {
+    let with = |name: &str, domain: &str| {
+        format!("[site]\nname = \"{name}\"\ndomain = \"{domain}\"\nurl = \"https://id.{domain}\"\n")
+    };
+    good(&with("Example", "id.example.co.jp"));
+    let long = ["line 2: site.name makes an SMS in en 6 units too long, with site.domain in it: shorten"];
+    good(&with("例示商事", "id.example.co.jp"));
+    bad(&with("例示商事株式会社", "shop.example.co.jp"), &long);
+}

@@ -12,10 +12,13 @@ use nidan_core::time::{Span, Timestamp};
 use super::session::{self, Listed};
 use super::{FlowError, Job, Origin, record};
 use crate::app::App;
-use crate::store::account::{self, Account, LoginKey, NewAccount};
+pub use crate::store::account::Account;
+use crate::store::account::{self, LoginKey, NewAccount};
 use crate::store::audit::{self, Recorded};
-use crate::store::authenticator::{self, Authenticator};
-use crate::store::device::{self, Known};
+use crate::store::authenticator;
+pub use crate::store::authenticator::Authenticator;
+use crate::store::device;
+pub use crate::store::device::Known;
 use crate::store::{StoreError, Tx};
 
 /// What an account is called by.
@@ -29,6 +32,18 @@ pub enum Who {
 
 /// Has no account, and is looked for in the place of one, so that an unknown name takes as many statements as a known.
 const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
+
+impl Who {
+    /// The account with this e-mail address.
+    pub fn email(app: &App, email: &EmailAddress) -> Self {
+        Self::Key(LoginKey::email(app, email))
+    }
+
+    /// The account that the site has this name of its own for.
+    pub fn external_id(app: &App, external_id: &str) -> Self {
+        Self::Key(LoginKey::external_id(app, external_id))
+    }
+}
 
 /// The active account of this name.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {

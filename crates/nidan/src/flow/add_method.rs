@@ -10,14 +10,15 @@ use nidan_core::methods::{CannotAdd, Kind, Method, Role, is_replaced, may_add, t
 use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
-use nidan_core::totp::{Learnt, Seed};
+use nidan_core::totp::{Learnt, Seed, otpauth_uri};
 
 use super::open::{self, CodeMessage, NewCeremony};
 use super::{FlowError, Job, Origin, record};
 use crate::app::App;
 use crate::keys::Lookup;
 use crate::store::account::{self, Account};
-use crate::store::authenticator::{self, About, Authenticator, Means};
+pub use crate::store::authenticator::About;
+use crate::store::authenticator::{self, Authenticator, Means};
 use crate::store::message::{Cause, CauseKind, Leased};
 use crate::store::{StoreError, Tx, ceremony};
 
@@ -71,6 +72,11 @@ pub enum Added {
 /// The ceremony that confirms a method goes by the method's own id: a pending method has one life.
 pub fn confirming(authenticator: AuthenticatorId) -> CeremonyId {
     CeremonyId::from_bytes(*authenticator.as_bytes())
+}
+
+/// What an app is connected by: the address that a QR code carries.
+pub fn app_uri(app: &App, account: &Account, seed: &Seed) -> Secret<String> {
+    otpauth_uri(&app.site.name, account.email.as_str(), seed)
 }
 
 /// Adds a method.

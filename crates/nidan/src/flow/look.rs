@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use nidan_core::ceremony::{Holder, Purpose, Stage};
 use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
+use nidan_core::language::Language;
 use nidan_core::ledger::State;
-use nidan_core::methods::Kind;
+use nidan_core::methods::{Kind, two_step_ready};
+use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
 use super::{FlowError, Job};
@@ -13,6 +15,7 @@ use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
 use crate::store::ceremony::{self, Open};
+use crate::store::client::Client;
 use crate::store::{StoreError, Tx, message};
 
 /// A ceremony as its holder may see it.
@@ -27,6 +30,8 @@ pub struct Looked {
     pub method: Option<Way>,
     /// The e-mail address, masked.
     pub email: String,
+    /// The whole address: for the one who has just typed it.
+    pub typed_email: Secret<String>,
     /// The message that brings the code; none: the owner's app makes it.
     pub message: Option<Shown>,
     /// How many more codes will be evaluated.
@@ -35,6 +40,12 @@ pub struct Looked {
     pub expires_at: Timestamp,
     /// The account's other confirmed methods.
     pub other_ways: Vec<Way>,
+    /// Whether two methods are confirmed.
+    pub two_step: bool,
+    /// Where it was begun.
+    pub client: Client,
+    /// The language of its newest message, else the account's.
+    pub language: Language,
 }
 
 /// Where it stands, as whoever holds it is told.
@@ -77,6 +88,8 @@ pub struct Shown {
     pub resend_at: Option<Timestamp>,
     /// When the newest was sent.
     pub sent_at: Timestamp,
+    /// The language of the newest.
+    pub language: Language,
 }
 
 impl Way {
@@ -116,6 +129,7 @@ impl Job<Look> {
         let authenticators = authenticator::list(tx, &account).await?;
         let (awaited, others): (Vec<&Authenticator>, Vec<&Authenticator>) =
             authenticators.iter().partition(|method| Some(method.method.id) == open.authenticator);
+        let two_step = two_step_ready(&authenticator::methods(&authenticators));
         let (message, expires_at) = self.message(tx, &open).await?;
         Ok(Some(Looked {
             ceremony: self.input.ceremony,
@@ -123,6 +137,10 @@ impl Job<Look> {
             standing: self.standing(&account, &open, expires_at),
             method: awaited.first().copied().map(Way::of),
             email: account.email.masked(),
+            typed_email: Secret::new(account.email.as_str().to_owned()),
+            two_step,
+            language: message.as_ref().map_or(account.language, |shown| shown.language),
+            client: open.client,
             message,
             tries_left: open.ceremony.tries_left(&self.app.policy),
             expires_at,
@@ -155,6 +173,7 @@ impl Job<Look> {
             state: newest.state,
             resend_at: sent.challenge.resend_at(&self.app.policy),
             sent_at: sent.challenge.last_sent_at,
+            language: newest.language,
         });
         Ok((shown, expires_at))
     }

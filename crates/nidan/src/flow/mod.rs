@@ -14,18 +14,23 @@ use crate::app::App;
 use crate::password_hash::Busy;
 use crate::store::account::Account;
 use crate::store::audit::{self, Facts};
-use crate::store::client::Client;
+pub use crate::store::client::Client;
 use crate::store::{StoreError, Tx};
 
 pub mod accounts;
 pub mod add_method;
+pub mod api_keys;
 pub mod check_code;
+pub mod deny;
 pub mod grant;
 pub mod look;
 mod notice;
+pub mod once;
 mod open;
+pub mod remove_method;
 pub mod resend_code;
 pub mod session;
+pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
 
@@ -53,6 +58,13 @@ pub struct Origin {
     pub client: Client,
     /// The language of the page, or that a site asked for.
     pub language: Language,
+}
+
+impl Origin {
+    /// From a network address and the name of a program, as far as they are known.
+    pub fn new(address: Option<String>, program: Option<String>, language: Language) -> Self {
+        Self { client: Client { address, program }, language }
+    }
 }
 
 /// Who begins a ceremony, and will hold it.

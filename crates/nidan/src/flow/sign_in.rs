@@ -93,15 +93,20 @@ pub async fn begin(app: &Arc<App>, sign_in: SignIn) -> Result<SignInAnswer, Flow
 /// not what this server would make today.
 async fn is_password(
     app: &Arc<App>,
-    typed: &Secret<String>,
+    as_typed: &Secret<String>,
     account: Option<&Account>,
     origin: &Origin,
 ) -> Result<bool, FlowError> {
-    let Ok(typed) = password::normalise(typed.expose()) else { return Ok(false) };
+    let Ok(typed) = password::normalise(as_typed.expose()) else { return Ok(false) };
     let stored = account.map(Account::password).transpose()?.flatten();
     let stored = stored.map(|text| StoredHash::parse(text.expose())).transpose();
     let stored = stored.map_err(|_| StoreError::corrupt("account.password", "no hash of this version"))?;
-    let verified = app.passwords.verify(typed.clone(), stored).await?;
+    let imported = stored.clone().filter(|stored| !stored.is_current());
+    let mut verified = app.passwords.verify(typed.clone(), stored).await?;
+    if imported.is_some() && !verified.ok && !typed.same(as_typed) {
+        // The other system hashed what was typed, not its normal form.
+        verified = app.passwords.verify(as_typed.clone(), imported).await?;
+    }
     let Some(account) = account else { return Ok(false) };
     if !verified.ok {
         record_wrong_password(app, account.id, origin.clone());

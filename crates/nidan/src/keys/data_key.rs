@@ -87,7 +87,7 @@ pub(super) fn version_of(sealed: &[u8]) -> Result<u32, KeyError> {
     Ok(u32::from_be_bytes(*version))
 }
 
-fn seal(key: &LessSafeKey, version: u32, bound: &[u8], (plain, random): (&[u8], &Random)) -> Vec<u8> {
+pub(super) fn seal(key: &LessSafeKey, version: u32, bound: &[u8], (plain, random): (&[u8], &Random)) -> Vec<u8> {
     let nonce: [u8; NONCE_LEN] = random.bytes();
     // Room for everything, so that no copy of the plain bytes stays behind in a smaller allocation.
     let mut bytes = Vec::with_capacity(plain.len() + AES_256_GCM_SIV.tag_len());
@@ -97,7 +97,7 @@ fn seal(key: &LessSafeKey, version: u32, bound: &[u8], (plain, random): (&[u8], 
     [&version.to_be_bytes(), nonce.as_slice(), &bytes].concat()
 }
 
-fn open(key: &LessSafeKey, bound: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, KeyError> {
+pub(super) fn open(key: &LessSafeKey, bound: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, KeyError> {
     let (nonce, ciphertext) = sealed
         .get(VERSION_BYTES..)
         .and_then(|rest| rest.split_first_chunk::<NONCE_LEN>())
@@ -116,7 +116,7 @@ fn bound_to(account: AccountId, place: Place<'_>, version: u32) -> Vec<u8> {
     [account.as_bytes(), &length(column)[..], column, &length(place.row), place.row, &version.to_be_bytes()].concat()
 }
 
-fn cipher(bytes: &[u8; 32]) -> LessSafeKey {
+pub(super) fn cipher(bytes: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, bytes).expect("the algorithm takes keys of 32 bytes"))
 }
 

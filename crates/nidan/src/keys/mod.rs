@@ -7,9 +7,11 @@
 
 mod data_key;
 mod file;
+mod reply;
 
 pub use data_key::{DataKey, KeyError, Place};
 pub use file::KeyFileError;
+pub use reply::ReplyKey;
 
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;

@@ -94,7 +94,7 @@ impl StoredHash {
     }
 
     /// Whether it has the form and parameters that new hashes are made with.
-    pub(super) fn is_current(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         let Function::Phc(PhcFunction::Argon2(argon2), phc) = &self.function else { return false };
         let params = argon2.params();
         phc.algorithm == Algorithm::Argon2id.ident()

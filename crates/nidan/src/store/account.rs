@@ -33,6 +33,7 @@ sql! {
     REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2";
     SERIAL = "UPDATE account SET serial_n = CASE WHEN serial_day = $2 THEN serial_n + 1 ELSE 1 END, serial_day = $2
                WHERE account_id = $1 RETURNING serial_n";
+    ANY = "SELECT account_id FROM account LIMIT 1";
     PENDING_BEFORE = "SELECT account_id FROM account WHERE state = 0 AND created_ms < $1 LIMIT 500";
 
     CLAIM = "INSERT INTO login_key (key_hash, account_id, claimed_ms) VALUES ($1, $2, $3)
@@ -282,6 +283,11 @@ pub async fn rehash(tx: &mut Tx<'_>, account: &Account, phc: &Secret<String>) ->
 /// The next number of the account's messages on `day` (a day number in the site's zone).
 pub async fn next_serial(tx: &mut Tx<'_>, id: AccountId, day: i64) -> Result<i64, StoreError> {
     tx.one(&SERIAL, &[id.into(), day.into()]).await?.int(0)
+}
+
+/// Whether there is an account at all.
+pub async fn any(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    Ok(tx.optional(&ANY, &[]).await?.is_some())
 }
 
 /// Some accounts made before `before` whose address was never confirmed.

@@ -11,6 +11,7 @@ sql! {
     FINISH = "UPDATE idempotency SET reply = $2 WHERE key_hash = $1 AND reply IS NULL";
     ABANDON = "DELETE FROM idempotency WHERE key_hash = $1 AND reply IS NULL";
     RESUME = "UPDATE idempotency SET created_ms = $3 WHERE key_hash = $1 AND reply IS NULL AND created_ms = $2";
+    REMOVE = "DELETE FROM idempotency WHERE key_hash = $1";
     DROP_OLD = "DELETE FROM idempotency WHERE key_hash IN
                   (SELECT key_hash FROM idempotency WHERE created_ms < $1 LIMIT 1000)";
 }
@@ -52,6 +53,11 @@ pub async fn finish(tx: &mut Tx<'_>, key: [u8; 32], reply: &[u8]) -> Result<(), 
 /// The request did nothing and may be tried again.
 pub async fn abandon(tx: &mut Tx<'_>, key: [u8; 32]) -> Result<(), StoreError> {
     tx.execute(&ABANDON, &[key.into()]).await.map(drop)
+}
+
+/// Forgets one, whatever became of it.
+pub async fn remove(tx: &mut Tx<'_>, key: [u8; 32]) -> Result<(), StoreError> {
+    tx.execute(&REMOVE, &[key.into()]).await.map(drop)
 }
 
 /// Forgets up to a thousand that were begun before `before`; gives how many.

@@ -25,7 +25,7 @@ sql! {
                    FROM message WHERE slot = $1 AND lease_ms <= $2 AND state <= 1 ORDER BY lease_ms LIMIT 64";
     TAKE_OVER = "UPDATE message SET epoch = epoch + 1, lease_ms = $4, state = 1
                   WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state <= 1";
-    NEWEST = "SELECT message_id, state, serial, kind, channel FROM message
+    NEWEST = "SELECT message_id, state, serial, kind, channel, language FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
 }
 
@@ -223,6 +223,8 @@ pub struct Newest {
     pub serial: i64,
     /// What it says.
     pub kind: MessageKind,
+    /// The language it says it in.
+    pub language: Language,
 }
 
 /// The newest message of a challenge.
@@ -230,7 +232,8 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
     let row = tx.optional(&NEWEST, &[account.into(), challenge.into()]).await?;
     row.map(|row| {
         let state = State::from_stored(row.int(1)?).ok_or_else(|| StoreError::corrupt("message.state", "unknown"))?;
-        Ok(Newest { id: row.id(0)?, state, serial: row.int(2)?, kind: kind_and_channel(&row, 3, 4)?.0 })
+        let (kind, _) = kind_and_channel(&row, 3, 4)?;
+        Ok(Newest { id: row.id(0)?, state, serial: row.int(2)?, kind, language: account::language(row.text(5)?)? })
     })
     .transpose()
 }

@@ -400,6 +400,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it may work again without anybody's doing.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
     /// For a module that finds a stored value it cannot understand: say which column, never the value.
     pub fn corrupt(doing: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Corrupt { doing, reason: reason.into() }

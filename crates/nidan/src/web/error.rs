@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{INTERNAL, Kind, Problem, UNAVAILABLE};
+use super::problem::{BUSY, INTERNAL, Kind, Problem, UNAVAILABLE};
+use crate::flow::FlowError;
 
 /// Something failed on our side; see the policy above.
 #[derive(Clone)]
@@ -47,6 +48,48 @@ impl IntoResponse for Failure {
         let mut response = Problem::new(self.kind).into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// Why a handler has no answer of its own: the edge shows it.
+pub enum Refused {
+    /// The client did something wrong.
+    Problem(Problem),
+    /// We did.
+    Failure(Failure),
+    /// It is answered by being sent elsewhere.
+    Elsewhere(Box<Response>),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Failure(failure) => failure.into_response(),
+            Self::Elsewhere(response) => *response,
+        }
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<FlowError> for Refused {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Busy(busy) => Self::Problem(Problem::new(&BUSY).retry_after_s(busy.retry_after_seconds)),
+            FlowError::Store(error) if error.may_pass() => Self::Failure(Failure::unavailable(error)),
+            FlowError::Store(error) => Self::Failure(Failure::internal(error)),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What speaks HTTP: the edge (server, limits, headers, errors) and the handlers behind it. No rules live here.
 
+pub mod api;
 pub mod body;
 pub mod client;
 pub mod cookies;
@@ -9,6 +10,15 @@ pub mod error;
 pub mod form;
 pub mod headers;
 pub mod json;
+pub mod lang;
+mod moment;
+pub mod pages;
 pub mod problem;
+pub mod routes;
 pub mod server;
+pub mod session;
+pub mod state;
 pub mod view;
+pub mod visit;
+
+pub use routes::service;

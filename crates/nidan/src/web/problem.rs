@@ -56,7 +56,7 @@ kinds! {
     /// Out of order, finished before, or not possible in this state.
     CONFLICT "conflict" CONFLICT "This cannot be done in the present state.";
     /// Something more is needed first, such as a fresh step-up.
-    PROOF_NEEDED "proof-needed" FORBIDDEN "A fresh proof of the account's owner is needed.";
+    STEP_UP_REQUIRED "step-up-required" FORBIDDEN "A fresh proof of the account's owner is needed.";
     /// The same Idempotency-Key came with another request.
     KEY_REUSED "idempotency-key-reused" UNPROCESSABLE_ENTITY "This Idempotency-Key was used for another request.";
     /// The first request with this Idempotency-Key is still under way.

@@ -25,7 +25,7 @@ pub use getting_in::{
 };
 pub use rest::{ErrorKind, ErrorPage};
 pub use security::{Activity, ActivityRow, DeviceRow, MethodRole, MethodRow, Security, SecurityNotice, SessionRow};
-pub use setup::{PhoneProblem, SetupApp, SetupDone, SetupEmail, SetupPhone, SetupPhoneCode};
+pub use setup::{PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode};
 
 /// The one style sheet, set into each page.
 pub const STYLE: &str = include_str!("../../assets/nidan.css");

@@ -3,7 +3,12 @@
 //! `NIDAN_TEST_POSTGRES` must hold the URL of a PostgreSQL server where databases may be created;
 //! `crates/nidan/tests/postgres start DIR` makes one and prints it.
 
+mod api;
+mod app;
+mod client;
 mod flow;
+mod owner;
+mod pages;
 mod postgres;
 mod store;
 mod tidy;

@@ -79,8 +79,8 @@ pub enum Activity {
     SignedInTrusted,
     /// Right password, wrong code.
     WrongCode,
-    /// Right password; a sign-in ended because its tries were used up.
-    TriesUsedUp,
+    /// Right password; the owner said that it was somebody else.
+    SignInDenied,
     /// A device was trusted.
     DeviceTrusted,
     /// A trusted device was removed by the owner.
@@ -107,7 +107,7 @@ impl Activity {
             Self::SignedIn(MethodKind::App) => "activity-signed-in-app",
             Self::SignedInTrusted => "activity-signed-in-trusted",
             Self::WrongCode => "activity-wrong-code",
-            Self::TriesUsedUp => "activity-tries-used-up",
+            Self::SignInDenied => "activity-sign-in-denied",
             Self::DeviceTrusted => "activity-device-trusted",
             Self::DeviceRemoved => "activity-device-removed",
             Self::DeviceReused => "activity-device-reused",
@@ -119,7 +119,7 @@ impl Activity {
 
     /// Worth a second look by the owner.
     fn alarming(self) -> bool {
-        matches!(self, Self::WrongCode | Self::TriesUsedUp | Self::DeviceReused)
+        matches!(self, Self::WrongCode | Self::SignInDenied | Self::DeviceReused)
     }
 }
 

@@ -1,24 +1,8 @@
-//! Pages of `/setup`: one step each, in the order e-mail address, phone number, authenticator app, done.
+//! Pages of `/setup`: one step each, in the order phone number, authenticator app, done.
 
 use askama::Template;
 
 use super::{CodeNotice, CodeProblem, Frame, MethodKind, Resend, Sent};
-
-/// The e-mail address is to be confirmed: for accounts that a site made.
-#[derive(Template)]
-#[template(path = "setup_email.html")]
-pub struct SetupEmail<'a> {
-    /// Around the page.
-    pub frame: Frame<'a>,
-    /// The message.
-    pub sent: Sent,
-    /// Whether it can be sent again.
-    pub resend: Resend,
-    /// Why the last code was not accepted.
-    pub problem: Option<CodeProblem>,
-    /// What became of "send again".
-    pub notice: Option<CodeNotice>,
-}
 
 /// Why a phone number was not taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +92,14 @@ pub struct SetupApp<'a> {
     pub otpauth_uri: &'a str,
     /// Why the last code was not accepted.
     pub problem: Option<CodeProblem>,
+}
+
+/// The authenticator app is next, and nothing for it is there yet, or its time is over.
+#[derive(Template)]
+#[template(path = "setup_app_start.html")]
+pub struct SetupAppStart<'a> {
+    /// Around the page.
+    pub frame: Frame<'a>,
 }
 
 /// Two methods are confirmed.

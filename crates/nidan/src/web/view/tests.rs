@@ -70,9 +70,8 @@ fn sign_up_pages(s: &mut Sample<'_>) {
     }
     for (state, problem, notice, resend) in code_states() {
         let sent = sent("hanako@example.jp");
-        let page = SignUpCode { frame: s.frame("/sign-up/code"), sent: sent.clone(), resend, problem, notice };
+        let page = SignUpCode { frame: s.frame("/sign-up/code"), sent, resend, problem, notice };
         s.add(format!("sign-up-code{state}"), &page);
-        s.add(format!("setup-email{state}"), &SetupEmail { frame: s.frame("/setup"), sent, resend, problem, notice });
     }
 }
 
@@ -131,6 +130,7 @@ fn setup_pages(s: &mut Sample<'_>) {
         s.add(format!("setup-app{state}"), &page);
     }
     let methods = vec![(MethodKind::Sms, "•••• 5678".into()), (MethodKind::App, String::new())];
+    s.add("setup-app-start", &SetupAppStart { frame: s.frame("/setup") });
     s.add("setup-done", &SetupDone { frame: s.frame("/setup"), methods });
 }
 
@@ -142,7 +142,7 @@ fn activity(ja: bool) -> Vec<ActivityRow> {
         Activity::DeviceReused,
         Activity::DeviceRemoved,
         Activity::DeviceTrusted,
-        Activity::TriesUsedUp,
+        Activity::SignInDenied,
         Activity::WrongCode,
         Activity::SignedInTrusted,
         Activity::SignedIn(MethodKind::App),

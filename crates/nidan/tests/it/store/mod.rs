@@ -56,6 +56,10 @@ impl Directory {
         Self(path)
     }
 
+    pub fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+
     pub fn file(&self) -> PathBuf {
         self.0.join("nidan.db")
     }

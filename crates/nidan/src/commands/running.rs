@@ -1,0 +1,27 @@
+//! What `nidan demo` and `nidan serve` do once they are prepared: answer until asked to stop, then finish what is under way.
+
+use super::start::{Started, stop_signal};
+use super::{Failure, answer};
+use crate::app::{App, Clock, Random};
+use crate::send::demo_phone::DemoPhone;
+use crate::send::worker::{self, Routes};
+use crate::web;
+use crate::web::server::{Limits, serve};
+
+/// Answers until the process is asked to stop. Prints `ready` with the address to open.
+pub(super) async fn until_stopped(started: Started) -> Result<(), Failure> {
+    let Started { settings, db, keys, listener } = started;
+    let stop = stop_signal()?;
+    let given = (Clock::system(), Random::system());
+    let (app, messages) = App::new(&settings, (db, keys), given).map_err(|error| Failure(error.to_string()))?;
+    let demo = settings.demo_phone.then(DemoPhone::default);
+    let worker = worker::start(app.clone(), messages, Routes { demo: demo.clone() });
+    let service = web::service(app, &settings, demo);
+    answer(&format!("ready {}", settings.site.url.as_str().trim_end_matches('/')))?;
+    let finished = serve(service, listener, Limits::default(), stop).await;
+    worker.stop().await;
+    match finished {
+        true => Ok(()),
+        false => Err(Failure("stopped before all that was under way was finished".into())),
+    }
+}

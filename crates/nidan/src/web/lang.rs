@@ -1,0 +1,35 @@
+//! The language that somebody is answered in.
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+use nidan_core::language::Language;
+
+use super::cookies::{CookieName, Cookies};
+
+/// The language chosen before, else the one that the browser asks for, else the site's.
+pub fn choose(cookies: Option<&Cookies>, headers: &HeaderMap, site: Language) -> Language {
+    let chosen = cookies.and_then(|cookies| cookies.get(CookieName::Language));
+    let chosen = chosen.and_then(|tag| Language::from_tag(tag.expose()));
+    let asked = || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
+    chosen.or_else(asked).unwrap_or(site)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+    use axum::http::header::COOKIE;
+
+    #[test]
+    fn the_readers_choice_goes_before_the_browsers_before_the_sites() {
+        let mut headers = HeaderMap::new();
+        let choice = |headers: &HeaderMap| choose(Cookies::read(headers).ok().as_ref(), headers, Language::Ja).tag();
+        assert_eq!(choice(&headers), "ja");
+        headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static("fr, en-GB;q=0.8"));
+        assert_eq!(choice(&headers), "en");
+        headers.insert(COOKIE, HeaderValue::from_static("__Host-nidan_lang=ja"));
+        assert_eq!(choice(&headers), "ja");
+        headers.insert(COOKIE, HeaderValue::from_static("__Host-nidan_lang=fr"));
+        assert_eq!(choice(&headers), "en");
+    }
+}

@@ -1,0 +1,165 @@
+//! The pages that ask for a code before there is a session: `/sign-up/code` and `/sign-in/code`.
+
+use axum::http::StatusCode;
+use nidan_core::ceremony::{Purpose, Verdict};
+use nidan_core::methods::Kind;
+
+use super::sign_in::RAN_OUT;
+use super::{CodeForm, code_notice, code_problem, resend_notice, sent};
+use crate::flow::check_code::{self, CheckCode, Checked};
+use crate::flow::look::{self, Looked, Standing};
+use crate::flow::resend_code::{self, ResendCode};
+use crate::web::cookies::CookieName;
+use crate::web::error::Refused;
+use crate::web::form::{Form, NoFields};
+use crate::web::session::Held;
+use crate::web::view::{CodeNotice, CodeProblem, ErrorKind, ErrorPage, SignInCode, SignUpCode, Way};
+use crate::web::visit::{Answer, Visit};
+
+/// What the code leads into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// An account, by its e-mail address's code.
+    SignUp,
+    /// A session.
+    SignIn,
+}
+
+impl Door {
+    /// The page that asks for the code.
+    const fn page(self) -> &'static str {
+        match self {
+            Self::SignUp => "/sign-up/code",
+            Self::SignIn => "/sign-in/code",
+        }
+    }
+
+    fn of(looked: &Looked) -> Self {
+        match looked.purpose {
+            Purpose::ConfirmEmail => Self::SignUp,
+            Purpose::SignIn | Purpose::ConfirmAuthenticator => Self::SignIn,
+        }
+    }
+}
+
+/// What the page says beside its form.
+#[derive(Default)]
+struct Said {
+    problem: Option<CodeProblem>,
+    notice: Option<CodeNotice>,
+    trust_unticked: bool,
+}
+
+/// Shows the form.
+pub async fn page(visit: Visit, door: Door) -> Answer {
+    let Some(held) = visit.held() else { return nothing_begun(&visit, door) };
+    let Some(looked) = look_at(&visit, held).await? else { return over(visit, door) };
+    if Door::of(&looked) != door {
+        return visit.go(Door::of(&looked).page());
+    }
+    let notice = code_notice(&visit);
+    match looked.standing {
+        Standing::Open => show(visit, &looked, StatusCode::OK, Said { notice, ..Said::default() }),
+        Standing::UsedUp => {
+            let problem = Some(CodeProblem::UsedUp);
+            show(visit, &looked, StatusCode::OK, Said { problem, ..Said::default() })
+        }
+        Standing::Finished => visit.go("/"),
+        Standing::Expired => over(visit, door),
+    }
+}
+
+/// Checks what was typed.
+pub async fn check(visit: Visit, Form(form): Form<CodeForm>, door: Door) -> Answer {
+    let Some(held) = visit.held() else { return nothing_begun(&visit, door) };
+    let check = CheckCode {
+        ceremony: held.ceremony,
+        presented: held.presented,
+        typed: form.code,
+        trust_device: form.trust_device,
+        session: None,
+        origin: visit.origin.clone(),
+    };
+    match check_code::check(&visit.web.app, check).await? {
+        Checked::SignedIn(granted) => visit.enter(&granted),
+        Checked::NotFound => over(visit, door),
+        Checked::MethodConfirmed { .. } => visit.go("/setup"),
+        Checked::Refused(verdict) => {
+            let Some(looked) = look_at(&visit, held).await? else { return over(visit, door) };
+            match (verdict, looked.standing) {
+                // The button was pressed twice: the first press has done it.
+                (Verdict::AlreadyUsed, Standing::Finished) => visit.go("/"),
+                (Verdict::Expired, _) if door == Door::SignUp => over(visit, door),
+                _ => {
+                    let problem = code_problem(verdict);
+                    let said = Said { problem, trust_unticked: !form.trust_device, ..Said::default() };
+                    show(visit, &looked, StatusCode::UNPROCESSABLE_ENTITY, said)
+                }
+            }
+        }
+    }
+}
+
+/// Asks for another message.
+pub async fn resend(visit: Visit, _: Form<NoFields>, door: Door) -> Answer {
+    let Some(Held { ceremony, presented }) = visit.held() else { return nothing_begun(&visit, door) };
+    let wish = ResendCode { ceremony, presented, way: None, origin: visit.origin.clone() };
+    match resend_notice(resend_code::resend(&visit.web.app, wish).await?) {
+        Some(notice) => visit.go(&format!("{}?notice={notice}", door.page())),
+        None => over(visit, door),
+    }
+}
+
+/// What the browser holds, as it stands now.
+pub async fn look_at(visit: &Visit, held: Held) -> Result<Option<Looked>, Refused> {
+    Ok(look::look(&visit.web.app, held.ceremony, held.presented).await?)
+}
+
+/// Where to go without anything under way.
+pub fn nothing_begun(visit: &Visit, door: Door) -> Answer {
+    visit.go(match door {
+        Door::SignUp => "/sign-up",
+        Door::SignIn => "/sign-in",
+    })
+}
+
+/// What was under way is no more.
+pub fn over(mut visit: Visit, door: Door) -> Answer {
+    visit.clear(CookieName::Flow);
+    match door {
+        Door::SignIn => visit.go(RAN_OUT),
+        Door::SignUp => {
+            let page = ErrorPage { frame: visit.frame("/sign-up"), kind: ErrorKind::Ended, reference: None };
+            visit.show(StatusCode::GONE, &page)
+        }
+    }
+}
+
+fn show(visit: Visit, looked: &Looked, status: StatusCode, said: Said) -> Answer {
+    let app = &visit.web.app;
+    let Said { problem, notice, trust_unticked } = said;
+    let door = Door::of(looked);
+    let frame = visit.frame(door.page());
+    match (door, looked.method.as_ref(), looked.message.as_ref()) {
+        (Door::SignUp, _, Some(message)) => {
+            let (sent, resend) = sent(app, looked.typed_email.expose(), message);
+            visit.show(status, &SignUpCode { frame, sent, resend, problem, notice })
+        }
+        (Door::SignIn, Some(method), message) => {
+            let way = match (method.kind, message) {
+                (Kind::Totp, _) => Way::App,
+                (Kind::Sms, Some(message)) => {
+                    let (sent, resend) = sent(app, &method.destination, message);
+                    Way::Sms { sent, resend }
+                }
+                (Kind::Sms, None) => return over(visit, door),
+            };
+            let trust_days = u32::try_from(app.policy.device_life.as_days()).unwrap_or(u32::MAX);
+            let other_ways = !looked.other_ways.is_empty();
+            let trust_ticked = !trust_unticked;
+            let page = SignInCode { frame, way, problem, notice, trust_ticked, trust_days, other_ways };
+            visit.show(status, &page)
+        }
+        (Door::SignUp, _, None) | (Door::SignIn, None, _) => over(visit, door),
+    }
+}

@@ -1,0 +1,124 @@
+//! Every address there is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use super::api;
+use super::cookies::Cookies;
+use super::edge::{Asked, Edge};
+use super::error::References;
+use super::form::{Form, NoFields};
+use super::headers::SecurityHeaders;
+use super::lang;
+use super::pages::code::Door;
+use super::pages::{
+    CodeForm, assets, code, demo, health, home, other_ways, security, setup, sign_in, sign_out, sign_up,
+};
+use super::problem::{self, Problem};
+use super::state::Web;
+use super::view::{ErrorKind, ErrorPage, Frame, ICON_PATH, SCRIPT_PATH, style_sha256};
+use super::visit::{Visit, render};
+use crate::app::App;
+use crate::config::Settings;
+use crate::send::demo_phone::DemoPhone;
+
+/// The whole server behind its listener.
+pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>) -> Arc<Edge> {
+    let references = References::new(app.random.bytes());
+    let web = Web::new(app, settings, demo_phone);
+    let dressing = web.clone();
+    let dress = Box::new(move |problem: &Problem, asked: &Asked| dress(&dressing, problem, asked));
+    Arc::new(Edge::new(router(web), SecurityHeaders::new(&style_sha256()), references, dress))
+}
+
+fn router(web: Web) -> Router {
+    let api = api::router(web.app.clone());
+    Router::new()
+        .route("/", get(home))
+        .merge(getting_in())
+        .merge(signed_in())
+        .route("/demo", get(demo::start))
+        .route("/demo/phone", get(demo::phone))
+        .route("/demo/phone.json", get(demo::phone_json))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route(SCRIPT_PATH, get(assets::script))
+        .route(ICON_PATH, get(assets::icon))
+        .with_state(web)
+        .nest("/api/v1", api)
+}
+
+fn getting_in() -> Router<Web> {
+    use Door::{SignIn, SignUp};
+    type Code = Form<CodeForm>;
+    type Button = Form<NoFields>;
+    Router::new()
+        .route("/sign-up", get(sign_up::page).post(sign_up::begin))
+        .route(
+            "/sign-up/code",
+            get(|visit: Visit| code::page(visit, SignUp))
+                .post(|visit: Visit, form: Code| code::check(visit, form, SignUp)),
+        )
+        .route("/sign-up/resend", post(|visit: Visit, form: Button| code::resend(visit, form, SignUp)))
+        .route("/sign-in", get(sign_in::page).post(sign_in::begin))
+        .route(
+            "/sign-in/code",
+            get(|visit: Visit| code::page(visit, SignIn))
+                .post(|visit: Visit, form: Code| code::check(visit, form, SignIn)),
+        )
+        .route("/sign-in/resend", post(|visit: Visit, form: Button| code::resend(visit, form, SignIn)))
+        .route("/sign-in/other-ways", get(other_ways::page).post(other_ways::choose))
+}
+
+/// A form that was refused is shown at its own address: whoever asks for that again finds the page with the form.
+fn signed_in() -> Router<Web> {
+    Router::new()
+        .route("/setup", get(setup::page))
+        .route("/setup/phone", get(setup::back).post(setup::add_phone))
+        .route("/setup/phone/code", get(setup::back).post(setup::confirm_phone))
+        .route("/setup/phone/resend", post(setup::resend))
+        .route("/setup/phone/change", post(setup::change_phone))
+        .route("/setup/app/start", post(setup::start_app))
+        .route("/setup/app", get(setup::back).post(setup::confirm_app))
+        .route("/security", get(security::page))
+        .route("/security/devices/revoke", post(security::revoke_device))
+        .route("/security/sessions/revoke", post(security::revoke_session))
+        .route("/security/sign-out-everywhere", post(security::sign_out_everywhere))
+        .route("/sign-out", get(sign_out::page).post(sign_out::leave))
+}
+
+/// Addresses that programs ask: they get problems as documents.
+const FOR_PROGRAMS: [&str; 4] = ["/api/", "/health/", "/assets/", "/demo/phone.json"];
+
+/// A problem as a page.
+fn dress(web: &Web, problem: &Problem, asked: &Asked) -> Option<Response> {
+    if FOR_PROGRAMS.iter().any(|start| asked.uri.path().starts_with(start)) {
+        return None;
+    }
+    let kind = match problem.kind().status {
+        StatusCode::NOT_FOUND => ErrorKind::NotFound,
+        _ if *problem.kind() == problem::CROSS_SITE => ErrorKind::StaleForm,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            ErrorKind::Busy { seconds: problem.wait_s().unwrap_or(1) }
+        }
+        status if status.is_client_error() => ErrorKind::BadRequest,
+        _ => ErrorKind::Broken,
+    };
+    let cookies = Cookies::read(&asked.headers).ok();
+    let language = lang::choose(cookies.as_ref(), &asked.headers, web.app.site.language);
+    let frame = Frame {
+        t: web.app.texts.of(language),
+        brand: &web.app.site.name,
+        // Not the address that was asked for: it may be anything.
+        here: "/",
+        csrf: "",
+        signed_in: false,
+        demo_phone: web.demo_phone.is_some(),
+    };
+    let reference = problem.get("reference").and_then(|reference| reference.as_str());
+    render(problem.kind().status, &ErrorPage { frame, kind, reference }).ok()
+}

@@ -1,0 +1,6 @@
+//! The pages, as a browser without JavaScript uses them.
+
+mod bad_input;
+mod order;
+mod person;
+mod sign_in;
