@@ -135,7 +135,7 @@ async fn an_owner_signs_in(server: &TestServer) {
         "expires_at": "2026-11-22T00:10:00Z",
         "message_id": "msg_1",
         "resend_at": "2026-11-22T00:00:30Z",
-        "serial": 3,
+        "serial": 2,
         "tag": "KX"
       },
       "id": "sgn_1",
