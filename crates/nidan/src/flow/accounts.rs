@@ -30,9 +30,6 @@ pub enum Who {
     Key(LoginKey),
 }
 
-/// Has no account, and is looked for in the place of one, so that an unknown name takes as many statements as a known.
-const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
-
 impl Who {
     /// The account with this e-mail address.
     pub fn email(app: &App, email: &EmailAddress) -> Self {
@@ -44,6 +41,9 @@ impl Who {
         Self::Key(LoginKey::external_id(app, external_id))
     }
 }
+
+/// Has no account, and is looked for in the place of one, so that an unknown name takes as many statements as a known.
+const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
 
 /// The active account of this name.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
