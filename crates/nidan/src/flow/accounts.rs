@@ -187,7 +187,8 @@ pub struct Change {
 pub async fn change(app: &Arc<App>, change: Change) -> Result<Option<Account>, FlowError> {
     let changed = app.db.transact(Job::new(app, change), |tx, job| {
         Box::pin(async move {
-            let Some(mut account) = account::load(tx, &job.app, job.input.account).await? else { return Ok(None) };
+            let account = account::load(tx, &job.app, job.input.account).await?;
+            let Some(mut account) = account.filter(|account| account.active) else { return Ok(None) };
             account.language = job.input.language.unwrap_or(account.language);
             if let Some(groups) = &job.input.groups {
                 account.groups.clone_from(groups);

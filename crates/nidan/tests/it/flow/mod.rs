@@ -1,6 +1,7 @@
 //! What flows do when much happens at once, and when a server dies in the midst of it: on every database.
 
 mod at_once;
+mod bounds;
 mod devices;
 mod messages;
 mod names;

@@ -78,7 +78,11 @@ async fn an_old_device_token_ends_the_device(server: &TestServer) {
     assert_eq!(thief.type_password().await, "/sign-in/code", "an old value opens nothing");
     server.phone.last_sms(PHONE).await;
     server.phone.last_email(EMAIL).await;
-    person.sign_out().await;
+    assert_eq!(
+        leads_to(&person.browser.get("/security").await),
+        "/sign-in",
+        "what was begun with the device has ended"
+    );
     assert_eq!(person.type_password().await, "/sign-in/code", "and the device is gone");
     server.phone.last_sms(PHONE).await;
 }
