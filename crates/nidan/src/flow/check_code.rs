@@ -67,6 +67,16 @@ enum Outcome {
 
 /// Checks a code.
 pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowError> {
+    let checked = carry_out(app, check).await?;
+    match &checked {
+        Checked::NotFound => {}
+        Checked::Refused(verdict) => app.metrics.code(verdict.name()),
+        Checked::SignedIn(_) | Checked::MethodConfirmed { .. } => app.metrics.code(Verdict::Accepted.name()),
+    }
+    Ok(checked)
+}
+
+async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowError> {
     let (ceremony, origin) = (check.ceremony, check.origin.clone());
     let (outcome, messages) = app.db.transact(Job::new(app, check), |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);

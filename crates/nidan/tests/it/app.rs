@@ -199,7 +199,7 @@ impl Phone {
     async fn last(&self, to: &str, channel: DemoChannel) -> Delivery {
         let what = format!("a message to {to}");
         let delivery = wait_for(&what, async || {
-            let mut new = self.new(to, channel);
+            let mut new = self.unread(to, channel);
             assert!(new.len() < 2, "{} messages to {to} where one was expected", new.len());
             new.pop()
         });
@@ -208,7 +208,7 @@ impl Phone {
         delivery
     }
 
-    fn new(&self, to: &str, channel: DemoChannel) -> Vec<Delivery> {
+    fn unread(&self, to: &str, channel: DemoChannel) -> Vec<Delivery> {
         let looked_at = self.looked_at();
         let list = self.demo.list(Some(to)).into_iter();
         list.filter(|delivery| delivery.channel == channel && !looked_at.contains(&delivery.id)).collect()
