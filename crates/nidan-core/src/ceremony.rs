@@ -9,6 +9,7 @@ use crate::code::{Code, Digits, Typed};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::token::TokenHash;
+use crate::totp::{self, Learnt, Seed, TotpVerdict};
 
 /// What a right code will do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,7 +235,19 @@ impl Challenge {
     }
 }
 
-/// What is compared, and when.
+/// The code that a ceremony awaits.
+pub enum Awaited<'a> {
+    /// One that was sent.
+    Sent(&'a Challenge, &'a Code),
+    /// One of a confirmed authenticator app.
+    App(&'a Seed, Learnt),
+    /// The first one of an app that is being set up.
+    NewApp(&'a Seed),
+    /// None any more: its method is gone, or it was never sent.
+    Nothing,
+}
+
+/// What was typed, by whom, and when.
 pub struct Attempt<'a> {
     /// Who presents the code.
     pub presented: &'a Holder,
@@ -246,25 +259,98 @@ pub struct Attempt<'a> {
     pub now: Timestamp,
 }
 
-/// The whole check of a sent code, as the flow carries it out step by step: `None` where the ceremony is not the
-/// presenter's, who is told nothing; else what the ceremony has become and the verdict.
-pub fn check(
-    ceremony: Ceremony,
-    challenge: &Challenge,
-    code: &Code,
-    attempt: &Attempt<'_>,
-    policy: &Policy,
-) -> Option<(Ceremony, Verdict)> {
+/// What a check of a code came to: to be stored before anybody is told the verdict.
+pub struct Checked {
+    /// What the ceremony has become. A try more than before: a code was evaluated.
+    pub ceremony: Ceremony,
+    /// What the success of an app's code teaches.
+    pub learnt: Option<Learnt>,
+    /// What to tell.
+    pub verdict: Verdict,
+}
+
+/// Checks a code. `None` where the ceremony is not the presenter's, who is told nothing.
+pub fn check(ceremony: Ceremony, awaited: &Awaited<'_>, attempt: &Attempt<'_>, policy: &Policy) -> Option<Checked> {
     if !ceremony.holder.admits(attempt.presented) {
         return None;
     }
-    let Some(typed) = Typed::fold(attempt.typed, challenge.digits) else {
-        return Some((ceremony, Verdict::NotACode));
+    let digits = match awaited {
+        Awaited::Sent(challenge, _) => challenge.digits,
+        Awaited::App(..) | Awaited::NewApp(_) | Awaited::Nothing => Digits::Six,
     };
-    Some(match ceremony.charge(attempt.epoch, attempt.now, policy) {
-        Err(verdict) => (ceremony, verdict),
-        Ok(_) if !challenge.is_alive(attempt.now) => (ceremony, Verdict::Expired),
-        Ok(charged) if code.matches(&typed) => (charged.finish(), Verdict::Accepted),
-        Ok(charged) => (charged, Verdict::Wrong { tries_left: charged.tries_left(policy) }),
+    let unchanged = |verdict| Some(Checked { ceremony, learnt: None, verdict });
+    let Some(typed) = Typed::fold(attempt.typed, digits) else { return unchanged(Verdict::NotACode) };
+    let charged = match ceremony.charge(attempt.epoch, attempt.now, policy) {
+        Ok(charged) => charged,
+        Err(verdict) => return unchanged(verdict),
+    };
+    let wrong =
+        Checked { ceremony: charged, learnt: None, verdict: Verdict::Wrong { tries_left: charged.tries_left(policy) } };
+    let right = |learnt| Checked { ceremony: charged.finish(), learnt, verdict: Verdict::Accepted };
+    let of_app = match awaited {
+        Awaited::Nothing => return unchanged(Verdict::Expired),
+        Awaited::Sent(challenge, _) if !challenge.is_alive(attempt.now) => return unchanged(Verdict::Expired),
+        Awaited::Sent(_, code) => return Some(if code.matches(&typed) { right(None) } else { wrong }),
+        Awaited::App(seed, learnt) => totp::verify(seed, typed.expose(), attempt.now, *learnt, policy),
+        Awaited::NewApp(seed) => totp::enrol(seed, typed.expose(), attempt.now),
+    };
+    Some(match of_app {
+        TotpVerdict::Accepted { step, drift } => right(Some(Learnt { last_step: step, drift })),
+        TotpVerdict::AlreadyUsed => Checked { verdict: Verdict::AlreadyUsed, ..wrong },
+        TotpVerdict::Wrong => wrong,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
+
+    fn open() -> Ceremony {
+        Ceremony {
+            purpose: Purpose::SignIn,
+            holder: Holder::Site,
+            stage: Stage::Open,
+            tries: 0,
+            sec_epoch: 1,
+            expires_at: NOW.plus(Span::minutes(20)),
+        }
+    }
+
+    fn typed<'a>(typed: &'a str, now: Timestamp) -> Attempt<'a> {
+        Attempt { presented: &Holder::Site, typed, epoch: 1, now }
+    }
+
+    #[test]
+    fn a_code_of_an_app_is_taken_once_and_a_repeated_one_costs_a_try() {
+        let (policy, seed) = (Policy::default(), Seed::new([7; 20]));
+        let code = totp::code_at(&seed, totp::step_at(NOW));
+        let attempt = typed(code.expose(), NOW);
+        let first = check(open(), &Awaited::App(&seed, Learnt::default()), &attempt, &policy).expect("the site's");
+        assert_eq!((first.verdict, first.ceremony.stage), (Verdict::Accepted, Stage::Finished));
+        let learnt = first.learnt.expect("a step");
+        assert_eq!(learnt.last_step, totp::step_at(NOW));
+        let again = check(open(), &Awaited::App(&seed, learnt), &attempt, &policy).expect("the site's");
+        assert_eq!((again.verdict, again.ceremony.stage), (Verdict::AlreadyUsed, Stage::Open));
+        assert_eq!((again.ceremony.tries, again.learnt), (1, None));
+    }
+
+    #[test]
+    fn why_a_ceremony_is_over_is_told_whatever_became_of_its_method() {
+        let policy = Policy::default();
+        let finished = Ceremony { stage: Stage::Finished, ..open() };
+        let used_up = Ceremony { tries: policy.code_tries_max, ..open() };
+        for (ceremony, epoch, verdict) in [
+            (open(), 1, Verdict::Expired),
+            (finished, 1, Verdict::AlreadyUsed),
+            (used_up, 1, Verdict::UsedUp),
+            (used_up, 2, Verdict::Expired),
+        ] {
+            let attempt = Attempt { epoch, ..typed("000000", NOW) };
+            let checked = check(ceremony, &Awaited::Nothing, &attempt, &policy).expect("the site's");
+            assert_eq!((checked.verdict, checked.ceremony.tries), (verdict, ceremony.tries));
+        }
+    }
 }

@@ -55,11 +55,6 @@ impl State {
     pub fn from_stored(stored: i64) -> Option<Self> {
         STATES.get(usize::try_from(stored).ok()?).map(|(state, _)| *state)
     }
-
-    /// Whether a worker still has to do with it.
-    pub const fn is_due(self) -> bool {
-        matches!(self, Self::Queued | Self::Leased)
-    }
 }
 
 /// A message whose lease has run out: its worker died, or lost its way to the database.

@@ -1,7 +1,7 @@
 //! Every sequence of what can happen to one sign-in, to length 7, with the invariants checked after each
 //! step. The machine under test is the real one; the model beside it knows only what has happened.
 
-use nidan_core::ceremony::{Attempt, Ceremony, Challenge, Holder, Purpose, Resend, Stage, Verdict, check};
+use nidan_core::ceremony::{Attempt, Awaited, Ceremony, Challenge, Holder, Purpose, Resend, Stage, Verdict, check};
 use nidan_core::code::{Binding, Code, CodeKey, Digits, challenge_id, derive};
 use nidan_core::id::{AuthenticatorId, CeremonyId};
 use nidan_core::policy::Policy;
@@ -129,9 +129,9 @@ fn store_and_reload(world: &World) -> (Ceremony, Challenge) {
 
 fn attempt(world: &mut World, code: &Code, presented: &Holder, typed: &str, policy: &Policy) -> Option<Verdict> {
     let attempt = Attempt { presented, typed, epoch: world.epoch, now: world.now };
-    let (ceremony, verdict) = check(world.ceremony, &world.challenge, code, &attempt, policy)?;
-    world.ceremony = ceremony;
-    Some(verdict)
+    let checked = check(world.ceremony, &Awaited::Sent(&world.challenge, code), &attempt, policy)?;
+    world.ceremony = checked.ceremony;
+    Some(checked.verdict)
 }
 
 /// One step; panics where an invariant does not hold.

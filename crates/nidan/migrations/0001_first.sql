@@ -25,8 +25,7 @@ CREATE INDEX account_pending ON account (created_ms) WHERE state = 0;
 CREATE TABLE login_key (
   key_hash {BLOB} NOT NULL PRIMARY KEY,  -- keyed hash of kind and normalised value: e-mail address, external id
   account_id {BLOB} NOT NULL,
-  state {INT} NOT NULL,                  -- 0 claimed, 1 settled
-  claimed_ms {INT} NOT NULL
+  claimed_ms {INT} NOT NULL              -- a claim whose account is not active some time later is anybody's
 ) {OPTIONS};
 
 CREATE TABLE authenticator (

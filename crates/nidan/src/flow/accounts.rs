@@ -12,10 +12,13 @@ use nidan_core::time::{Span, Timestamp};
 use super::session::{self, Listed};
 use super::{FlowError, Job, Origin, record};
 use crate::app::App;
-use crate::store::account::{self, Account, LoginKey, NewAccount};
+pub use crate::store::account::Account;
+use crate::store::account::{self, LoginKey, NewAccount};
 use crate::store::audit::{self, Recorded};
-use crate::store::authenticator::{self, Authenticator};
-use crate::store::device::{self, Known};
+use crate::store::authenticator;
+pub use crate::store::authenticator::Authenticator;
+use crate::store::device;
+pub use crate::store::device::Known;
 use crate::store::{StoreError, Tx};
 
 /// What an account is called by.
@@ -32,20 +35,25 @@ impl Who {
     pub fn email(app: &App, email: &EmailAddress) -> Self {
         Self::Key(LoginKey::email(app, email))
     }
+
+    /// The account that the site has this name of its own for.
+    pub fn external_id(app: &App, external_id: &str) -> Self {
+        Self::Key(LoginKey::external_id(app, external_id))
+    }
 }
+
+/// Has no account, and is looked for in the place of one, so that an unknown name takes as many statements as a known.
+const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
 
 /// The active account of this name.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
     let found = app.db.read(Job::new(app, who), |tx, job| {
         Box::pin(async move {
             let id = match job.input {
-                Who::Id(id) => Some(id),
-                Who::Key(key) => account::claimed_by(tx, key).await?.map(|claim| claim.account),
+                Who::Id(id) => id,
+                Who::Key(key) => account::claimed_by(tx, key).await?.map_or(NOBODY, |claim| claim.account),
             };
-            match id {
-                Some(id) => account::load(tx, &job.app, id).await,
-                None => Ok(None),
-            }
+            account::load(tx, &job.app, id).await
         })
     });
     Ok(found.await?.filter(|account| account.active))
@@ -120,15 +128,13 @@ pub async fn create(app: &Arc<App>, create: Create) -> Result<Created, FlowError
             Ok(account)
         })
     });
-    let account = account.await?;
-    for key in [Some(email_key), external_key].into_iter().flatten() {
-        settle(app, key, id).await?;
-    }
-    Ok(Created::Account(Box::new(account)))
+    Ok(Created::Account(Box::new(account.await?)))
 }
 
-/// How long a claim is left alone whose account was not made active.
+/// How long a claim is left alone whose account is not active: far longer than it takes to make one.
 const CLAIM_LIFE: Span = Span::minutes(10);
+/// When an account that goes on after a crash claims its key anew, well before another may.
+const CLAIM_RENEWED_AFTER: Span = Span::minutes(5);
 
 /// Claims a login key in its own transaction, so that a crash before its account is active leaves a claim which another
 /// may take over later. `false`: it is somebody else's.
@@ -141,25 +147,23 @@ pub(super) async fn claim(app: &Arc<App>, key: LoginKey, account: AccountId) -> 
             }
         })
     });
-    match holder.await? {
-        None => Ok(true),
-        Some(claim) if claim.account == account => Ok(true),
-        Some(claim) if claim.settled || app.clock.now().since(claim.claimed_at) < CLAIM_LIFE => Ok(false),
-        Some(claim) if load(app, claim.account).await?.is_some_and(|holder| holder.active) => Ok(false),
-        Some(dead) => {
-            let job = Job::new(app, (key, account, dead));
-            let taken = app.db.transact(job, |tx, job| {
-                Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now))
-            });
-            taken.await
-        }
+    let Some(claim) = holder.await? else { return Ok(true) };
+    let age = app.clock.now().since(claim.claimed_at);
+    if claim.account == account && age < CLAIM_RENEWED_AFTER {
+        return Ok(true);
     }
+    if claim.account != account && (age < CLAIM_LIFE || is_active(app, claim.account).await?) {
+        return Ok(false);
+    }
+    let job = Job::new(app, (key, account, claim));
+    let taken = app
+        .db
+        .transact(job, |tx, job| Box::pin(account::take_over(tx, job.input.0, job.input.1, &job.input.2, job.now)));
+    taken.await
 }
 
-/// The account that claimed a key is active: the key is its own.
-pub(super) async fn settle(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
-    let job = Job::new(app, (key, account));
-    app.db.transact(job, |tx, job| Box::pin(account::settle(tx, job.input.0, job.input.1))).await
+async fn is_active(app: &Arc<App>, id: AccountId) -> Result<bool, StoreError> {
+    Ok(load(app, id).await?.is_some_and(|account| account.active))
 }
 
 async fn release(app: &Arc<App>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
@@ -198,8 +202,16 @@ pub async fn change(app: &Arc<App>, change: Change) -> Result<Option<Account>, F
 
 /// Erases an account with all that is kept of it, and gives its names back; `false` if there is none.
 pub async fn erase(app: &Arc<App>, id: AccountId) -> Result<bool, FlowError> {
-    let Some(account) = load(app, id).await? else { return Ok(false) };
-    app.db.transact(Job::new(app, id), |tx, job| Box::pin(account::erase(tx, job.input))).await?;
+    let erased = app.db.transact(Job::new(app, id), |tx, job| {
+        Box::pin(async move {
+            let account = account::load(tx, &job.app, job.input).await?;
+            if account.is_some() {
+                account::erase(tx, job.input).await?;
+            }
+            Ok(account)
+        })
+    });
+    let Some(account) = erased.await? else { return Ok(false) };
     let external_key = account.external_id.as_deref().map(|external_id| LoginKey::external_id(app, external_id));
     for key in [Some(LoginKey::email(app, &account.email)), external_key].into_iter().flatten() {
         release(app, key, id).await?;

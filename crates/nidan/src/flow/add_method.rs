@@ -10,16 +10,17 @@ use nidan_core::methods::{CannotAdd, Kind, Method, Role, is_replaced, may_add, t
 use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
-use nidan_core::totp::{Learnt, Seed};
+use nidan_core::totp::{Learnt, Seed, otpauth_uri};
 
 use super::open::{self, CodeMessage, NewCeremony};
 use super::{FlowError, Job, Origin, record};
 use crate::app::App;
 use crate::keys::Lookup;
 use crate::store::account::{self, Account};
-use crate::store::authenticator::{self, About, Authenticator, Means};
+pub use crate::store::authenticator::About;
+use crate::store::authenticator::{self, Authenticator, Means};
 use crate::store::message::{Cause, CauseKind, Leased};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, ceremony};
 
 /// What is added.
 pub enum NewMeans {
@@ -73,6 +74,11 @@ pub fn confirming(authenticator: AuthenticatorId) -> CeremonyId {
     CeremonyId::from_bytes(*authenticator.as_bytes())
 }
 
+/// What an app is connected by: the address that a QR code carries.
+pub fn app_uri(app: &App, account: &Account, seed: &Seed) -> Secret<String> {
+    otpauth_uri(&app.site.name, account.email.as_str(), seed)
+}
+
 /// Adds a method.
 pub async fn add(app: &Arc<App>, add: AddMethod) -> Result<Added, FlowError> {
     let (added, message) = app.db.transact(Job::new(app, add), |tx, job| Box::pin(job.run(tx))).await?;
@@ -85,7 +91,8 @@ type Ran = (Added, Option<Leased>);
 impl Job<AddMethod> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
         let (app, input) = (&*self.app, &self.input);
-        let Some(account) = account::load(tx, app, input.account).await? else { return Ok((Added::NotFound, None)) };
+        let account = account::load(tx, app, input.account).await?;
+        let Some(account) = account.filter(|account| account.active) else { return Ok((Added::NotFound, None)) };
         let existing = authenticator::list(tx, &account).await?;
         let methods = authenticator::methods(&existing);
         let (kind, phone_key) = match &input.means {
@@ -104,6 +111,7 @@ impl Job<AddMethod> {
         }
         for replaced in methods.iter().filter(|method| is_replaced(method, kind, input.role)) {
             authenticator::remove(tx, account.id, replaced.id).await?;
+            ceremony::end(tx, account.id, confirming(replaced.id), self.now).await?;
         }
         self.pending(tx, &account, (kind, phone_key)).await
     }
@@ -129,7 +137,7 @@ impl Job<AddMethod> {
             confirmed_at: None,
         };
         authenticator::insert(tx, account, &new).await?;
-        let ceremony = NewCeremony {
+        let new = NewCeremony {
             id: confirming(id),
             purpose: Purpose::ConfirmAuthenticator,
             holder: input.holder,
@@ -138,7 +146,7 @@ impl Job<AddMethod> {
             device: None,
             origin: &input.origin,
         };
-        let open = open::ceremony(tx, app, account, ceremony, now).await?;
+        let open = open::ceremony(tx, app, account, new, now).await?;
         record(tx, app, account, (Event::MethodAdded, &input.origin, Some(kind.name())), now).await?;
         let NewMeans::Phone(number) = &input.means else {
             return Ok((Added::Pending { id, seed: Some(seed), message: None }, None));

@@ -1,20 +1,19 @@
 //! A code is checked: the one way in for every code there is, whatever it is for.
 //!
-//! In one transaction: a try is taken, the code compared, the verdict carried out. No answer leaves before its commit, and
-//! a crash before it costs a try at most and never gives one back.
+//! In one transaction the code is judged, the try that it cost is written down, and the verdict is carried out; the account
+//! is held meanwhile. No answer leaves before the commit, so that nobody learns anything by a try that is not counted.
 
 use std::sync::Arc;
 
 use nidan_core::audit::Event;
-use nidan_core::ceremony::{Holder, Purpose, Verdict};
-use nidan_core::code::{Binding, Digits, Typed};
+use nidan_core::ceremony::{self as ceremony_rules, Attempt, Awaited, Challenge, Holder, Purpose, Verdict};
+use nidan_core::code::{Binding, Code};
 use nidan_core::email::EmailAddress;
 use nidan_core::id::{self, Scoped, SessionId};
 use nidan_core::message::MessageKind;
 use nidan_core::methods::{Kind, Method, two_step_ready};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::{Grant, SecondProof};
-use nidan_core::totp::{self, Learnt, TotpVerdict};
 
 use super::grant::{Granted, complete_on_device, grant};
 use super::{FlowError, Job, Origin, accounts, notice, record};
@@ -78,7 +77,11 @@ pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
 
 async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowError> {
     let (ceremony, origin) = (check.ceremony, check.origin.clone());
-    let (outcome, messages) = app.db.transact(Job::new(app, check), |tx, job| Box::pin(job.run(tx))).await?;
+    let job = Arc::new(Job::new(app, check));
+    if let Some(refused) = app.db.read(job.clone(), |tx, job| Box::pin(job.refusal(tx))).await? {
+        return Ok(refused);
+    }
+    let (outcome, messages) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
     match outcome {
         Outcome::Checked(checked) => Ok(checked),
@@ -88,123 +91,115 @@ async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
                 return Ok(Checked::Refused(Verdict::Expired));
             }
             let job = Job::new(app, EmailProven { ceremony, origin });
-            let granted = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
-            accounts::settle(app, key, ceremony.account).await?;
-            Ok(Checked::SignedIn(granted))
+            Ok(app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?)
         }
     }
 }
 
-/// What a code is compared with.
+/// What the typed code is compared with, as it was loaded.
 enum Secrets {
     /// A code that was sent: derived anew.
-    Sent(nidan_core::code::Code),
-    /// A code of an app.
+    Sent(Challenge, Code),
+    /// An app.
     App(Box<Authenticator>),
+    Nothing,
+}
+
+impl Secrets {
+    fn awaited(&self) -> Awaited<'_> {
+        match self {
+            Self::Sent(challenge, code) => Awaited::Sent(challenge, code),
+            Self::App(method) => match &method.means {
+                Means::App { seed, learnt } if method.method.confirmed => Awaited::App(seed, *learnt),
+                Means::App { seed, .. } => Awaited::NewApp(seed),
+                Means::Phone { .. } => Awaited::Nothing,
+            },
+            Self::Nothing => Awaited::Nothing,
+        }
+    }
 }
 
 type Ran = (Outcome, Vec<Leased>);
-
-const NOT_FOUND: Outcome = Outcome::Checked(Checked::NotFound);
 
 fn refused(verdict: Verdict) -> Ran {
     (Outcome::Checked(Checked::Refused(verdict)), Vec::new())
 }
 
 impl Job<CheckCode> {
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
-        let (app, now) = (&*self.app, self.now);
-        let Some(account) = account::load(tx, app, self.input.ceremony.account).await? else {
-            return Ok((NOT_FOUND, Vec::new()));
-        };
+    async fn load(&self, tx: &mut Tx<'_>) -> Result<Option<(Account, Open)>, StoreError> {
+        let Some(account) = account::load(tx, &self.app, self.input.ceremony.account).await? else { return Ok(None) };
         let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
-        let Some(open) = open.filter(|open| open.ceremony.holder.admits(&self.input.presented)) else {
-            return Ok((NOT_FOUND, Vec::new()));
-        };
-        let Some(typed) = Typed::fold(self.input.typed.expose(), Digits::Six) else {
-            return Ok(refused(Verdict::NotACode));
-        };
-        let Some(secrets) = self.secrets(tx, &account, &open).await? else { return Ok(refused(Verdict::Expired)) };
-        let Some(tries) = ceremony::charge(tx, &open, now, &app.policy).await? else {
-            return self.why_not(tx, &open).await.map(refused);
-        };
-        let charged = nidan_core::ceremony::Ceremony { tries, ..open.ceremony };
-        match self.compare(tx, &account, &secrets, &typed).await? {
-            Verdict::Accepted if ceremony::finish(tx, &open, now).await? => self.accepted(tx, account, open).await,
-            Verdict::Accepted => Ok(refused(Verdict::AlreadyUsed)),
-            verdict => {
-                let about = open.authenticator.map(|id| id.to_string());
-                record(tx, app, &account, (Event::CodeWrong, &self.input.origin, about.as_deref()), now).await?;
-                let tries_left = charged.tries_left(&app.policy);
-                Ok(refused(if verdict == Verdict::AlreadyUsed { verdict } else { Verdict::Wrong { tries_left } }))
-            }
-        }
+        Ok(open.map(|open| (account, open)))
     }
 
-    /// What the awaited code is; `None` if it is dead, or its method gone.
-    async fn secrets(&self, tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<Option<Secrets>, StoreError> {
+    fn check(&self, account: &Account, open: &Open, awaited: &Awaited<'_>) -> Option<ceremony_rules::Checked> {
+        let (presented, typed) = (&self.input.presented, self.input.typed.expose().as_str());
+        let attempt = Attempt { presented, typed, epoch: account.sec_epoch, now: self.now };
+        ceremony_rules::check(open.ceremony, awaited, &attempt, &self.app.policy)
+    }
+
+    /// What is refused whatever the code is, for good: asked of a reader first, so that a flood of it holds nobody up.
+    async fn refusal(&self, tx: &mut Tx<'_>) -> Result<Option<Checked>, StoreError> {
+        let Some((account, open)) = self.load(tx).await? else { return Ok(Some(Checked::NotFound)) };
+        let Some(checked) = self.check(&account, &open, &Awaited::Nothing) else { return Ok(Some(Checked::NotFound)) };
+        let over = open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy).is_err();
+        let refused = over || checked.verdict == Verdict::NotACode;
+        Ok(refused.then_some(Checked::Refused(checked.verdict)))
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
+        let (app, now, input) = (&*self.app, self.now, &self.input);
+        let not_found = (Outcome::Checked(Checked::NotFound), Vec::new());
+        let Some((account, open)) = self.load(tx).await? else { return Ok(not_found) };
+        let secrets = self.secrets(tx, &account, &open).await?;
+        let Some(checked) = self.check(&account, &open, &secrets.awaited()) else { return Ok(not_found) };
+        if checked.ceremony.tries == open.ceremony.tries {
+            return Ok(refused(checked.verdict)); // nothing was evaluated
+        }
+        if !ceremony::charge(tx, &open, now, &app.policy).await? {
+            return Err(StoreError::corrupt("ceremony.tries", "its gate and its rule differ"));
+        }
+        if let (Some(learnt), Some(method)) = (checked.learnt, open.authenticator)
+            && !authenticator::learn(tx, account.id, method, learnt).await?
+        {
+            return Ok(refused(Verdict::AlreadyUsed));
+        }
+        if checked.verdict == Verdict::Accepted {
+            return self.accepted(tx, account, open).await;
+        }
+        let about = open.authenticator.map(|id| id.to_string());
+        record(tx, app, &account, (Event::CodeWrong, &input.origin, about.as_deref()), now).await?;
+        Ok(refused(checked.verdict))
+    }
+
+    /// What the awaited code is compared with.
+    async fn secrets(&self, tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<Secrets, StoreError> {
         if let Some(id) = open.authenticator {
             let method = authenticator::find(tx, account, id).await?;
             // A pending method's code confirms it and does nothing else.
             let confirms = open.ceremony.purpose == Purpose::ConfirmAuthenticator;
             match method.filter(|method| method.method.confirmed != confirms) {
-                Some(method) if method.method.kind == Kind::Totp => return Ok(Some(Secrets::App(Box::new(method)))),
+                Some(method) if method.method.kind == Kind::Totp => return Ok(Secrets::App(Box::new(method))),
                 Some(_) => {}
-                None => return Ok(None),
+                None => return Ok(Secrets::Nothing),
             }
         }
         let sent = ceremony::challenge(tx, account.id, open.challenge()).await?;
-        let Some(sent) = sent.filter(|sent| sent.challenge.is_alive(self.now)) else { return Ok(None) };
+        let Some(sent) = sent else { return Ok(Secrets::Nothing) };
         let binding = Binding {
             challenge: sent.id,
             purpose: open.ceremony.purpose,
             authenticator: open.authenticator,
             digits: sent.challenge.digits,
         };
-        Ok(Some(Secrets::Sent(self.app.code(sent.key_version, &binding)?)))
-    }
-
-    /// No try was to be had: the rule that says why.
-    async fn why_not(&self, tx: &mut Tx<'_>, open: &Open) -> Result<Verdict, StoreError> {
-        let (Some(account), app) = (account::load(tx, &self.app, open.account).await?, &self.app) else {
-            return Ok(Verdict::Expired);
-        };
-        let Some(open) = ceremony::load(tx, &account, open.id).await? else { return Ok(Verdict::Expired) };
-        // A try that came free in between belongs to nobody: there is none.
-        Ok(open.ceremony.charge(account.sec_epoch, self.now, &app.policy).err().unwrap_or(Verdict::UsedUp))
-    }
-
-    async fn compare(
-        &self,
-        tx: &mut Tx<'_>,
-        account: &Account,
-        secrets: &Secrets,
-        typed: &Typed,
-    ) -> Result<Verdict, StoreError> {
-        const WRONG: Verdict = Verdict::Wrong { tries_left: 0 };
-        let method = match secrets {
-            Secrets::Sent(code) => return Ok(if code.matches(typed) { Verdict::Accepted } else { WRONG }),
-            Secrets::App(method) => method,
-        };
-        let Means::App { seed, learnt } = &method.means else { return Ok(WRONG) };
-        let verdict = match method.method.confirmed {
-            true => totp::verify(seed, typed.expose(), self.now, *learnt, &self.app.policy),
-            false => totp::enrol(seed, typed.expose(), self.now),
-        };
-        match verdict {
-            TotpVerdict::Accepted { step, drift } => {
-                let learnt = Learnt { last_step: step, drift };
-                let first = authenticator::learn(tx, account.id, method.method.id, learnt).await?;
-                Ok(if first { Verdict::Accepted } else { Verdict::AlreadyUsed })
-            }
-            TotpVerdict::AlreadyUsed => Ok(Verdict::AlreadyUsed),
-            TotpVerdict::Wrong => Ok(WRONG),
-        }
+        Ok(Secrets::Sent(sent.challenge, self.app.code(sent.key_version, &binding)?))
     }
 
     async fn accepted(&self, tx: &mut Tx<'_>, account: Account, open: Open) -> Result<Ran, StoreError> {
         match (open.ceremony.purpose, open.authenticator) {
+            // Finished when the account becomes active, so that a crash before that leaves a code that can be typed again.
             (Purpose::ConfirmEmail, _) => Ok((Outcome::EmailProven(account.email), Vec::new())),
+            _ if !ceremony::finish(tx, &open, self.now).await? => Ok(refused(Verdict::AlreadyUsed)),
             (Purpose::SignIn, Some(method)) => self.signed_in(tx, &account, &open, method).await,
             (Purpose::ConfirmAuthenticator, Some(method)) => self.confirmed(tx, account, &open, method).await,
             (Purpose::SignIn | Purpose::ConfirmAuthenticator, None) => {
@@ -252,13 +247,15 @@ impl Job<CheckCode> {
         record(tx, app, &account, (Event::MethodConfirmed, origin, Some(proof.amr())), now).await?;
         let two_step = two_step_ready(&methods);
         let mut messages = Vec::new();
-        if two_step && account::set_two_step(tx, account.id, true, now).await? {
+        if two_step && account::set_two_step(tx, account.id, now).await? {
             record(tx, app, &account, (Event::TwoStepOn, origin, None), now).await?;
             messages.push(notice::claim(tx, app, &account, (MessageKind::TwoStepOn, origin), now).await?);
         }
         let mut going_on = None;
-        if let Some(old) = self.input.session {
-            session::remove(tx, account.id, old).await?;
+        // A session that was ended meanwhile stays ended.
+        if let Some(old) = self.input.session
+            && session::remove(tx, account.id, old).await?
+        {
             let granted = Grant::new(open.first_proof, Some(proof), &methods);
             going_on = Some(grant(tx, app, &account, (granted, None, origin), now).await?);
         }
@@ -278,15 +275,23 @@ struct EmailProven {
 }
 
 impl Job<EmailProven> {
-    /// Makes the account active and lets its owner in to set up.
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Granted, StoreError> {
+    /// Makes the account active and lets its owner in to set up, unless something changed while the address was claimed.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Checked, StoreError> {
         let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
-        let gone = || StoreError::corrupt("account", "gone while its address was confirmed");
-        let account = account::load(tx, app, self.input.ceremony.account).await?.ok_or_else(gone)?;
-        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?.ok_or_else(gone)?;
+        let Some(account) = account::load(tx, app, self.input.ceremony.account).await? else {
+            return Ok(Checked::Refused(Verdict::Expired));
+        };
+        let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
+        let Some(open) = open.filter(|open| open.ceremony.sec_epoch == account.sec_epoch) else {
+            return Ok(Checked::Refused(Verdict::Expired));
+        };
+        if !ceremony::finish(tx, &open, now).await? {
+            return Ok(Checked::Refused(Verdict::AlreadyUsed));
+        }
         account::activate(tx, account.id, now).await?;
         record(tx, app, &account, (Event::EmailConfirmed, origin, None), now).await?;
         let methods = authenticator::methods(&authenticator::list(tx, &account).await?);
-        grant(tx, app, &account, (Grant::new(open.first_proof, None, &methods), None, origin), now).await
+        let granted = Grant::new(open.first_proof, None, &methods);
+        Ok(Checked::SignedIn(grant(tx, app, &account, (granted, None, origin), now).await?))
     }
 }

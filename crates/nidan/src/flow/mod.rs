@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::password_hash::Busy;
 use crate::store::account::Account;
 use crate::store::audit::{self, Facts};
-use crate::store::client::Client;
+pub use crate::store::client::Client;
 use crate::store::{StoreError, Tx};
 
 pub mod accounts;

@@ -6,7 +6,7 @@ use nidan_core::time::{Span, Timestamp};
 
 use super::Origin;
 use crate::app::App;
-use crate::store::account::{self, Account};
+use crate::store::account::Account;
 use crate::store::message::{self, Cause, CauseKind, Leased, NewMessage, SLOTS};
 use crate::store::{StoreError, Tx};
 
@@ -29,7 +29,7 @@ pub(super) async fn claim(
         language: account.language,
         destination: Secret::new(account.email.as_str().to_owned()),
         cause: Cause { kind: CauseKind::Notice, client: origin.client.clone(), password_right: true },
-        serial: account::next_serial(tx, account.id, app.day(now)).await?,
+        serial: 0,
         slot: app.random.bytes::<1>()[0] % SLOTS,
         lease_until: now.plus(app.policy.message_lease),
         expires_at: now.plus(NOTICE_LIFE),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nidan_core::ceremony::{Holder, Purpose, Resend, Stage};
+use nidan_core::ceremony::{Holder, Purpose, Resend};
 use nidan_core::id::{self, AuthenticatorId, Scoped};
 use nidan_core::message::MessageKind;
 use nidan_core::secret::Secret;
@@ -51,50 +51,77 @@ pub enum Resent {
 
 /// Sends the code once more, or turns to another method.
 pub async fn resend(app: &Arc<App>, resend: ResendCode) -> Result<Resent, FlowError> {
-    let (resent, message) = app.db.transact(Job::new(app, resend), |tx, job| Box::pin(job.run(tx))).await?;
+    let job = Arc::new(Job::new(app, resend));
+    // What is refused stays refused: asked of a reader first, so that a flood of presses holds nobody up.
+    let refused = app.db.read(job.clone(), |tx, job| Box::pin(async move { Ok(job.wish(tx).await?.err()) }));
+    if let Some(refused) = refused.await? {
+        return Ok(refused);
+    }
+    let (resent, message) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(message);
     Ok(resent)
 }
 
 type Ran = (Resent, Option<Leased>);
 
+/// What may be done.
+enum Wish {
+    /// The message `n` of this challenge may be sent.
+    Again(Sent, u8),
+    /// Another method may be turned to.
+    OtherWay(AuthenticatorId),
+}
+
 impl Job<ResendCode> {
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
+    /// Whether, and what, may be done; else what is answered.
+    async fn wish(&self, tx: &mut Tx<'_>) -> Result<Result<(Account, Open, Wish), Resent>, StoreError> {
         let Some(account) = account::load(tx, &self.app, self.input.ceremony.account).await? else {
-            return Ok((Resent::NotFound, None));
+            return Ok(Err(Resent::NotFound));
         };
         let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
         let Some(open) = open.filter(|open| open.ceremony.holder.admits(&self.input.presented)) else {
-            return Ok((Resent::NotFound, None));
+            return Ok(Err(Resent::NotFound));
         };
-        let usable = open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy).is_ok();
-        if open.ceremony.stage != Stage::Open || !usable {
-            return Ok((Resent::Expired, None));
+        if open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy).is_err() {
+            return Ok(Err(Resent::Expired));
         }
-        match self.input.way.filter(|way| Some(*way) != open.authenticator) {
-            Some(way) => self.other_way(tx, &account, open, way).await,
-            None => self.again(tx, &account, &open).await,
+        if let Some(way) = self.input.way.filter(|way| Some(*way) != open.authenticator) {
+            return Ok(Ok((account, open, Wish::OtherWay(way))));
+        }
+        let Some(sent) = ceremony::challenge(tx, account.id, open.challenge()).await? else {
+            return Ok(Err(Resent::Done)); // the app's code is awaited: nothing is sent
+        };
+        Ok(match sent.challenge.resend(self.now, &self.app.policy) {
+            Resend::Send { n } => Ok((account, open, Wish::Again(sent, n))),
+            Resend::TooEarly { at } => Err(Resent::TooEarly { at }),
+            Resend::NoMore => Err(Resent::NoMore),
+            Resend::Expired => Err(Resent::Expired),
+        })
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
+        match self.wish(tx).await? {
+            Ok((account, open, Wish::Again(sent, n))) => self.again(tx, &account, &open, (sent, n)).await,
+            Ok((account, open, Wish::OtherWay(way))) => self.other_way(tx, &account, open, way).await,
+            Err(refused) => Ok((refused, None)),
         }
     }
 
     /// The same code once more.
-    async fn again(&self, tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<Ran, StoreError> {
-        let Some(sent) = ceremony::challenge(tx, account.id, open.challenge()).await? else {
-            return Ok((Resent::Done, None)); // the app's code is awaited: nothing is sent
-        };
-        let n = match sent.challenge.resend(self.now, &self.app.policy) {
-            Resend::Send { n } => n,
-            Resend::TooEarly { at } => return Ok((Resent::TooEarly { at }, None)),
-            Resend::NoMore => return Ok((Resent::NoMore, None)),
-            Resend::Expired => return Ok((Resent::Expired, None)),
-        };
-        if !ceremony::send_again(tx, account.id, sent.id, n, self.now).await? {
-            return Ok((Resent::Done, None)); // pressed twice at once: the other press sends it
-        }
+    async fn again(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        open: &Open,
+        (sent, n): (Sent, u8),
+    ) -> Result<Ran, StoreError> {
         let Some(last) = message::newest(tx, account.id, sent.id).await? else { return Ok((Resent::Expired, None)) };
         let Some(message) = self.message(tx, account, (open, last.kind)).await? else {
             return Ok((Resent::NoSuchWay, None));
         };
+        if !ceremony::send_again(tx, account.id, sent.id, n, self.now).await? {
+            return Err(StoreError::corrupt("challenge.sent", "its gate and its rule differ"));
+        }
         let challenge = nidan_core::ceremony::Challenge { sent: n, last_sent_at: self.now, ..sent.challenge };
         let sent = Sent { challenge, ..sent };
         let message = open::code_message(tx, &self.app, (account, &sent), message, self.now).await?;

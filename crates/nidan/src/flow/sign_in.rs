@@ -23,7 +23,7 @@ use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
 use crate::store::device;
 use crate::store::message::{Cause, CauseKind, Leased};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, session};
 
 /// What proves the first step.
 pub enum Proof {
@@ -111,8 +111,10 @@ async fn is_password(
     if !verified.ok {
         record_wrong_password(app, account.id, origin.clone());
     } else if verified.rehash_wanted {
-        let phc = app.passwords.hash(typed, app.random.bytes()).await?;
-        rehash(app, account.id, phc).await?;
+        // When there is no time for it, the next sign-in does it: this one was right.
+        if let Ok(phc) = app.passwords.hash(typed, app.random.bytes()).await {
+            rehash(app, account.id, phc).await?;
+        }
     }
     Ok(verified.ok)
 }
@@ -202,6 +204,8 @@ impl Job<Begin> {
                 Ok(Presented { device: Some(known.id), trusted, successor: Some(successor), notice: None })
             }
             Standing::Reused => {
+                // Nobody knows which of the two who hold it is the owner: what either began with it ends.
+                session::remove_of_device(tx, account.id, known.id).await?;
                 device::remove(tx, account.id, known.id).await?;
                 record(tx, app, account, (Event::DeviceTokenReused, origin, known.client.program.as_deref()), now)
                     .await?;
@@ -220,8 +224,8 @@ impl Job<Begin> {
         presented: Presented,
     ) -> Result<Begun, StoreError> {
         let messages = presented.notice.into_iter().collect();
-        let session = grant(tx, &self.app, account, (granted, presented.device, &self.input.origin), self.now).await?;
-        let granted = Granted { device_token: presented.successor, ..session };
+        let begun = grant(tx, &self.app, account, (granted, presented.device, &self.input.origin), self.now).await?;
+        let granted = Granted { device_token: presented.successor, ..begun };
         Ok((SignInAnswer::Granted(granted), messages))
     }
 

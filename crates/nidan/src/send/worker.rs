@@ -19,7 +19,7 @@ use super::demo_phone::{Delivery, DemoChannel, DemoPhone};
 use super::text::{Filling, Written, write};
 use crate::app::App;
 use crate::store::message::{self, Leased, Outgoing, SLOTS};
-use crate::store::{StoreError, Tx, account, ceremony, idempotency, session};
+use crate::store::{Body, StoreError, Tx, account, ceremony, idempotency, session};
 
 /// Messages on their way at once.
 const AT_ONCE: usize = 64;
@@ -27,6 +27,8 @@ const AT_ONCE: usize = 64;
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two sweeps of what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Batches of one kind in a sweep, at most: more than a machine can make anew until the next.
+const BATCHES: usize = 100;
 
 /// The ways out that are configured.
 #[derive(Clone, Default)]
@@ -34,6 +36,9 @@ pub struct Routes {
     /// The demo phone, which takes every channel.
     pub demo: Option<DemoPhone>,
 }
+
+/// Ready when it is to end.
+type Stopped = tokio::sync::oneshot::Receiver<()>;
 
 /// A running worker.
 pub struct Worker {
@@ -58,10 +63,32 @@ pub fn start(app: Arc<App>, messages: UnboundedReceiver<Leased>, routes: Routes)
     Worker { task, stop }
 }
 
-async fn run(sender: Sender, mut messages: UnboundedReceiver<Leased>, mut stopped: tokio::sync::oneshot::Receiver<()>) {
+async fn run(sender: Sender, messages: UnboundedReceiver<Leased>, stopped: Stopped) {
+    let (close, closed) = tokio::sync::oneshot::channel();
+    let house = tokio::spawn(keep_house(sender.clone(), closed));
+    carry_all(sender, messages, stopped).await;
+    drop(close);
+    if let Err(error) = house.await {
+        tracing::error!(%error, "the worker's housekeeping ended by a mistake of its own");
+    }
+}
+
+/// Beside the carrying, so that neither waits for the other.
+async fn keep_house(sender: Sender, mut closed: Stopped) {
+    let (mut recover, mut sweep) = (every(RECOVER_EVERY), every(SWEEP_EVERY));
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut closed => break,
+            _ = recover.tick() => sender.recover().await,
+            _ = sweep.tick() => sender.sweep().await,
+        }
+    }
+}
+
+async fn carry_all(sender: Sender, mut messages: UnboundedReceiver<Leased>, mut stopped: Stopped) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut under_way = JoinSet::new();
-    let (mut recover, mut sweep) = (every(RECOVER_EVERY), every(SWEEP_EVERY));
     loop {
         tokio::select! {
             biased;
@@ -76,8 +103,6 @@ async fn run(sender: Sender, mut messages: UnboundedReceiver<Leased>, mut stoppe
                     drop(place);
                 });
             }
-            _ = recover.tick() => sender.recover().await,
-            _ = sweep.tick() => sender.sweep().await,
         }
     }
     while under_way.join_next().await.is_some() {}
@@ -185,7 +210,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Forgets what has expired, a thousand rows of each kind at a time.
+    /// Forgets what has expired, in batches, so that nobody waits long behind one.
     pub async fn sweep(&self) {
         if let Err(error) = self.try_to_sweep().await {
             tracing::error!(%error, "what has expired could not be swept");
@@ -196,21 +221,33 @@ impl Sender {
         let app = &self.app;
         let now = app.clock.now();
         // A day's grace: who comes late is told that it is over, not that it never was.
-        app.db.transact(now.minus(Span::days(1)), |tx, before| Box::pin(sweep_expired(tx, *before))).await?;
-        let before = now.minus(app.policy.idempotency_life);
-        app.db.transact(before, |tx, before| Box::pin(idempotency::forget(tx, *before))).await?;
-        let before = now.minus(app.policy.unconfirmed_account_life);
-        let pending = app.db.read(before, |tx, before| Box::pin(account::pending_before(tx, *before))).await?;
-        for account in pending {
-            app.db.transact(account, |tx, account| Box::pin(account::erase(tx, *account))).await?;
+        let over = now.minus(Span::days(1));
+        self.forget(over, |tx, before| Box::pin(ceremony::forget(tx, *before))).await?;
+        self.forget(over, |tx, before| Box::pin(session::forget(tx, *before))).await?;
+        let over = now.minus(app.policy.idempotency_life);
+        self.forget(over, |tx, before| Box::pin(idempotency::forget(tx, *before))).await?;
+        let over = now.minus(app.policy.unconfirmed_account_life);
+        for _ in 0..BATCHES {
+            let pending = app.db.read(over, |tx, before| Box::pin(account::pending_before(tx, *before))).await?;
+            if pending.is_empty() {
+                break;
+            }
+            for account in pending {
+                app.db.transact(account, |tx, account| Box::pin(account::erase_pending(tx, *account))).await?;
+            }
         }
         Ok(())
     }
-}
 
-async fn sweep_expired(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    ceremony::forget(tx, before).await?;
-    session::forget(tx, before).await
+    /// Repeats `batch` until nothing is left.
+    async fn forget(&self, before: Timestamp, batch: Body<Timestamp, u64>) -> Result<(), StoreError> {
+        for _ in 0..BATCHES {
+            if self.app.db.transact(before, batch).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Job {
@@ -224,6 +261,9 @@ impl Job {
             Some(id) if outgoing.kind.carries_code() => ceremony::challenge(tx, account.id, id).await?,
             _ => None,
         };
+        if sent.is_none() && outgoing.kind.carries_code() {
+            return Err(StoreError::corrupt("message.challenge_id", "no challenge for a message with a code"));
+        }
         let (mut code, mut tag) = (None, String::new());
         if let Some(sent) = sent {
             let binding = Binding {

@@ -14,16 +14,21 @@ sql! {
     LOAD = "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
                    two_step_since_ms, last_seen_ms, created_ms
               FROM account WHERE account_id = $1";
+    /// SQLite has one writer at a time anyway.
+    HOLD = sqlite "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
+                          two_step_since_ms, last_seen_ms, created_ms
+                     FROM account WHERE account_id = $1",
+           postgres "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
+                            two_step_since_ms, last_seen_ms, created_ms
+                       FROM account WHERE account_id = $1 FOR UPDATE";
     INSERT = "INSERT INTO account (account_id, state, data_key, email, email_verified_ms, external_id, password, language,
                                    site_groups, sec_epoch, serial_day, serial_n, two_step_since_ms, last_seen_ms, created_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, NULL, $10, $11)";
-    EPOCH = "SELECT sec_epoch FROM account WHERE account_id = $1";
     BUMP_EPOCH = "UPDATE account SET sec_epoch = sec_epoch + 1 WHERE account_id = $1 RETURNING sec_epoch";
     ACTIVATE = "UPDATE account SET state = 1, email_verified_ms = COALESCE(email_verified_ms, $2), last_seen_ms = $2
                  WHERE account_id = $1";
     SEEN = "UPDATE account SET last_seen_ms = $2 WHERE account_id = $1";
     TWO_STEP_SINCE = "UPDATE account SET two_step_since_ms = $2 WHERE account_id = $1 AND two_step_since_ms IS NULL";
-    TWO_STEP_OFF = "UPDATE account SET two_step_since_ms = NULL WHERE account_id = $1";
     CHANGE = "UPDATE account SET language = $2, site_groups = $3 WHERE account_id = $1";
     REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2";
     SERIAL = "UPDATE account SET serial_n = CASE WHEN serial_day = $2 THEN serial_n + 1 ELSE 1 END, serial_day = $2
@@ -31,12 +36,11 @@ sql! {
     ANY = "SELECT account_id FROM account LIMIT 1";
     PENDING_BEFORE = "SELECT account_id FROM account WHERE state = 0 AND created_ms < $1 LIMIT 500";
 
-    CLAIM = "INSERT INTO login_key (key_hash, account_id, state, claimed_ms) VALUES ($1, $2, 0, $3)
+    CLAIM = "INSERT INTO login_key (key_hash, account_id, claimed_ms) VALUES ($1, $2, $3)
              ON CONFLICT (key_hash) DO NOTHING";
-    CLAIMED_BY = "SELECT account_id, state, claimed_ms FROM login_key WHERE key_hash = $1";
-    SETTLE = "UPDATE login_key SET state = 1 WHERE key_hash = $1 AND account_id = $2";
+    CLAIMED_BY = "SELECT account_id, claimed_ms FROM login_key WHERE key_hash = $1";
     TAKE_OVER = "UPDATE login_key SET account_id = $2, claimed_ms = $3
-                  WHERE key_hash = $1 AND account_id = $4 AND state = 0 AND claimed_ms = $5";
+                  WHERE key_hash = $1 AND account_id = $4 AND claimed_ms = $5";
     RELEASE = "DELETE FROM login_key WHERE key_hash = $1 AND account_id = $2";
 
     ERASE_AUTHENTICATORS = "DELETE FROM authenticator WHERE account_id = $1";
@@ -47,10 +51,12 @@ sql! {
     ERASE_MESSAGES = "DELETE FROM message WHERE account_id = $1";
     ERASE_AUDIT = "DELETE FROM audit WHERE account_id = $1";
     ERASE_ACCOUNT = "DELETE FROM account WHERE account_id = $1";
+    ERASE_PENDING = "DELETE FROM account WHERE account_id = $1 AND state = 0";
 }
 
-/// Every table whose rows belong to an account, for [`erase`].
+/// Every table whose rows belong to an account, for [`erase`]: first the account itself, whose row orders what is done.
 const ERASE: [&super::Sql; 8] = [
+    &ERASE_ACCOUNT,
     &ERASE_AUTHENTICATORS,
     &ERASE_CEREMONIES,
     &ERASE_CHALLENGES,
@@ -58,7 +64,6 @@ const ERASE: [&super::Sql; 8] = [
     &ERASE_SESSIONS,
     &ERASE_MESSAGES,
     &ERASE_AUDIT,
-    &ERASE_ACCOUNT,
 ];
 
 /// An account as the flows need it, opened with its data key.
@@ -235,15 +240,12 @@ pub async fn insert(tx: &mut Tx<'_>, app: &App, new: &NewAccount, now: Timestamp
     })
 }
 
-/// The account, if there is one.
+/// The account, if there is one. In a transaction that may write its row is held to the end: what is done to one account
+/// is done one after the other, so that a flow may decide by what it has read, and no two flows wait for each other's rows.
+/// Whoever changes rows of an account begins with this.
 pub async fn load(tx: &mut Tx<'_>, app: &App, id: AccountId) -> Result<Option<Account>, StoreError> {
-    let row = tx.optional(&LOAD, &[id.into()]).await?;
+    let row = tx.optional(if tx.may_write() { &HOLD } else { &LOAD }, &[id.into()]).await?;
     row.map(|row| Account::read(app, id, &row)).transpose()
-}
-
-/// The account's security epoch; none: there is no such account.
-pub async fn epoch(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<i64>, StoreError> {
-    tx.optional(&EPOCH, &[id.into()]).await?.map(|row| row.int(0)).transpose()
 }
 
 /// Ends everything that was made under the epoch so far; gives the new one.
@@ -261,12 +263,9 @@ pub async fn seen(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<(), 
     tx.execute(&SEEN, &[id.into(), now.into()]).await.map(drop)
 }
 
-/// Two methods are confirmed, or no longer. `true` if that is news.
-pub async fn set_two_step(tx: &mut Tx<'_>, id: AccountId, on: bool, now: Timestamp) -> Result<bool, StoreError> {
-    Ok(match on {
-        true => tx.execute(&TWO_STEP_SINCE, &[id.into(), now.into()]).await? == 1,
-        false => tx.execute(&TWO_STEP_OFF, &[id.into()]).await? == 1,
-    })
+/// Two methods are confirmed. `true` if that is news.
+pub async fn set_two_step(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(tx.execute(&TWO_STEP_SINCE, &[id.into(), now.into()]).await? == 1)
 }
 
 /// Stores language and groups as they are in `account` now.
@@ -315,10 +314,8 @@ impl LoginKey {
 /// Who holds a login key.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// The account.
+    /// The account: the key is its own if it is active; else it is being made, or its making or erasing was cut short.
     pub account: AccountId,
-    /// Whether it is settled; else it is being made, or its making was cut short.
-    pub settled: bool,
     /// When it was claimed.
     pub claimed_at: Timestamp,
 }
@@ -331,15 +328,10 @@ pub async fn claim(tx: &mut Tx<'_>, key: LoginKey, account: AccountId, now: Time
 /// Who holds the key.
 pub async fn claimed_by(tx: &mut Tx<'_>, key: LoginKey) -> Result<Option<Claim>, StoreError> {
     let row = tx.optional(&CLAIMED_BY, &[key.0.into()]).await?;
-    row.map(|row| Ok(Claim { account: row.id(0)?, settled: row.flag(1)?, claimed_at: row.time(2)? })).transpose()
+    row.map(|row| Ok(Claim { account: row.id(0)?, claimed_at: row.time(1)? })).transpose()
 }
 
-/// The account that claimed the key is made: the key is its own.
-pub async fn settle(tx: &mut Tx<'_>, key: LoginKey, account: AccountId) -> Result<(), StoreError> {
-    tx.execute(&SETTLE, &[key.0.into(), account.into()]).await.map(drop)
-}
-
-/// Takes a claim over whose account was never made; `false` if somebody else was quicker.
+/// Takes a claim over whose account is not there; `false` if somebody else was quicker.
 pub async fn take_over(
     tx: &mut Tx<'_>,
     key: LoginKey,
@@ -356,10 +348,19 @@ pub async fn release(tx: &mut Tx<'_>, key: LoginKey, account: AccountId) -> Resu
     tx.execute(&RELEASE, &[key.0.into(), account.into()]).await.map(drop)
 }
 
-/// Erases an account and every row that belongs to it (its login keys are released apart); with its data key all that was sealed is gone, in backups too.
+/// Erases an account and every row that belongs to it (its login keys are released apart). With its data key all that was
+/// sealed is gone, in backups too if the keys are kept apart from them.
 pub async fn erase(tx: &mut Tx<'_>, id: AccountId) -> Result<(), StoreError> {
     for statement in ERASE {
         tx.execute(statement, &[id.into()]).await?;
     }
     Ok(())
+}
+
+/// [`erase`]s an account unless its address was confirmed meanwhile.
+pub async fn erase_pending(tx: &mut Tx<'_>, id: AccountId) -> Result<(), StoreError> {
+    match tx.execute(&ERASE_PENDING, &[id.into()]).await? {
+        0 => Ok(()),
+        _ => erase(tx, id).await,
+    }
 }

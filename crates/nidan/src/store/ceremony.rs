@@ -22,8 +22,7 @@ sql! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10, $11, NULL)";
     CHARGE = "UPDATE ceremony SET tries = tries + 1
                WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0 AND tries < $3 AND expires_ms > $4
-                 AND sec_epoch = (SELECT sec_epoch FROM account WHERE account_id = $1)
-           RETURNING tries";
+                 AND sec_epoch = (SELECT sec_epoch FROM account WHERE account_id = $1)";
     FINISH = "UPDATE ceremony SET stage = 1, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     END = "UPDATE ceremony SET stage = 2, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     TURN_TO = "UPDATE ceremony SET authenticator_id = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
@@ -121,12 +120,10 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<(
     tx.execute(&INSERT, &values).await.map(drop)
 }
 
-/// The one gate of a guess ([`Ceremony::charge`]): takes a try and keeps the row until the transaction ends. Gives the
-/// tries used so far; `None` if no try was to be had, for a reason that [`Ceremony::charge`] tells.
-pub async fn charge(tx: &mut Tx<'_>, open: &Open, now: Timestamp, policy: &Policy) -> Result<Option<u8>, StoreError> {
+/// The one gate of a guess ([`Ceremony::charge`]): takes a try; `false` if none was to be had.
+pub async fn charge(tx: &mut Tx<'_>, open: &Open, now: Timestamp, policy: &Policy) -> Result<bool, StoreError> {
     let values = [open.account.into(), open.id.into(), i64::from(policy.code_tries_max).into(), now.into()];
-    let row = tx.optional(&CHARGE, &values).await?;
-    row.map(|row| u8::try_from(row.int(0)?).map_err(|_| StoreError::corrupt("ceremony.tries", "too many"))).transpose()
+    Ok(tx.execute(&CHARGE, &values).await? == 1)
 }
 
 /// The one gate of success: `true` for the one who finished it.
@@ -205,8 +202,8 @@ pub async fn send_again(
     Ok(tx.execute(&SEND_AGAIN, &[account.into(), id.into(), i64::from(n).into(), now.into()]).await? == 1)
 }
 
-/// Forgets up to a thousand of each that expired before `before`.
-pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&DROP_CHALLENGES, &[before.into()]).await?;
-    tx.execute(&DROP_CEREMONIES, &[before.into()]).await.map(drop)
+/// Forgets up to a thousand challenges and as many ceremonies that expired before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    let challenges = tx.execute(&DROP_CHALLENGES, &[before.into()]).await?;
+    Ok(challenges + tx.execute(&DROP_CEREMONIES, &[before.into()]).await?)
 }

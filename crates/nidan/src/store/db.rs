@@ -196,6 +196,15 @@ impl<'c> Tx<'c> {
         self.failure
     }
 
+    /// Whether it was opened by [`Db::transact`].
+    pub(super) fn may_write(&self) -> bool {
+        match &self.connection {
+            // Its statements take no locks of their own, so that it makes no difference there.
+            Connection::Sqlite(_) => true,
+            Connection::Postgres(session) => session.may_write(),
+        }
+    }
+
     /// Which database this is, for the few places where they truly differ.
     pub(super) fn engine(&self) -> Engine {
         match self.connection {

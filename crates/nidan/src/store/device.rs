@@ -25,7 +25,6 @@ sql! {
     USED = "UPDATE device SET last_used_ms = $3, client = $4 WHERE account_id = $1 AND device_id = $2";
     TRUST = "UPDATE device SET trusted = $3, created_ms = $4, last_used_ms = $4
               WHERE account_id = $1 AND device_id = $2";
-    CARRY = "UPDATE device SET sec_epoch = $3 WHERE account_id = $1 AND device_id = $2";
     REMOVE = "DELETE FROM device WHERE account_id = $1 AND device_id = $2";
     REMOVE_ALL = "DELETE FROM device WHERE account_id = $1";
     REMOVE_OVER = "DELETE FROM device WHERE account_id = $1 AND device_id NOT IN
@@ -127,11 +126,7 @@ pub async fn successor(
     let values = [account.id.into(), known.id.into(), token.hash().as_bytes().into(), sealed.into(), now.into()];
     match tx.execute(&HAND_OUT, &values).await? {
         1 => Ok(text),
-        // Another request of the same device was quicker: hand out what it handed out.
-        _ => match find(tx, account, known.id).await?.and_then(|known| known.successor) {
-            Some(sealed) => account.sealing().open_text(SUCCESSOR, row, &sealed),
-            None => Err(StoreError::corrupt("device.successor", "gone while it was read")),
-        },
+        _ => Err(StoreError::corrupt("device.successor_hash", "it was read as none")),
     }
 }
 
@@ -156,11 +151,6 @@ pub async fn trust(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute(&TRUST, &[account.into(), id.into(), trusted.into(), now.into()]).await.map(drop)
-}
-
-/// It stays, though the account's epoch moved: it is where the change was made.
-pub async fn carry(tx: &mut Tx<'_>, account: AccountId, id: DeviceId, epoch: i64) -> Result<(), StoreError> {
-    tx.execute(&CARRY, &[account.into(), id.into(), epoch.into()]).await.map(drop)
 }
 
 /// Ends a device; `false` if there is none.

@@ -60,7 +60,7 @@ pub async fn remove(tx: &mut Tx<'_>, key: [u8; 32]) -> Result<(), StoreError> {
     tx.execute(&REMOVE, &[key.into()]).await.map(drop)
 }
 
-/// Forgets up to a thousand that were begun before `before`.
-pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&DROP_OLD, &[before.into()]).await.map(drop)
+/// Forgets up to a thousand that were begun before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(&DROP_OLD, &[before.into()]).await
 }

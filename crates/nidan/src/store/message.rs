@@ -86,7 +86,7 @@ pub struct NewMessage {
     pub destination: Secret<String>,
     /// What caused it.
     pub cause: Cause,
-    /// Which of the account's messages of the day.
+    /// Which of the account's messages of the day that carry a code; 0 for one that carries none.
     pub serial: i64,
     /// Where recovery finds it, below [`SLOTS`].
     pub slot: u8,

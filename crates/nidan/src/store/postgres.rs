@@ -331,6 +331,11 @@ impl Session {
         stream.map_err(|error| failure(sql.name(), &error))
     }
 
+    /// Whether its statements run in a transaction.
+    pub(super) fn may_write(&self) -> bool {
+        self.stage != Stage::Reading
+    }
+
     /// Ends the transaction, if one was begun.
     async fn end(&mut self, doing: &'static str, text: &str) -> Result<(), Failure> {
         if self.stage == Stage::Open {

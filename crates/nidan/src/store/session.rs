@@ -21,9 +21,8 @@ sql! {
                                    last_used_ms, expires_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
     TOUCH = "UPDATE session SET last_used_ms = $3 WHERE account_id = $1 AND session_id = $2 AND last_used_ms < $3";
-    RAISE = "UPDATE session SET sec_epoch = $3, level = $4, amr = $5, auth_ms = $6
-              WHERE account_id = $1 AND session_id = $2";
     REMOVE = "DELETE FROM session WHERE account_id = $1 AND session_id = $2";
+    REMOVE_OF_DEVICE = "DELETE FROM session WHERE account_id = $1 AND device_id = $2";
     REMOVE_ALL = "DELETE FROM session WHERE account_id = $1";
     DROP_EXPIRED = "DELETE FROM session WHERE (account_id, session_id) IN
                       (SELECT account_id, session_id FROM session WHERE expires_ms < $1 LIMIT 1000)";
@@ -122,22 +121,14 @@ pub async fn touch(tx: &mut Tx<'_>, account: AccountId, id: SessionId, now: Time
     tx.execute(&TOUCH, &[account.into(), id.into(), now.into()]).await.map(drop)
 }
 
-/// Stores what a further proof made of the session: epoch, level, `amr` and time of authentication.
-pub async fn raise(tx: &mut Tx<'_>, account: AccountId, session: &Session) -> Result<(), StoreError> {
-    let values = [
-        account.into(),
-        session.id.into(),
-        session.sec_epoch.into(),
-        session.two_step.into(),
-        session.amr.as_str().into(),
-        session.auth_at.into(),
-    ];
-    tx.execute(&RAISE, &values).await.map(drop)
-}
-
 /// Ends a session; `false` if there is none.
 pub async fn remove(tx: &mut Tx<'_>, account: AccountId, id: SessionId) -> Result<bool, StoreError> {
     Ok(tx.execute(&REMOVE, &[account.into(), id.into()]).await? == 1)
+}
+
+/// Ends the sessions that run on a device.
+pub async fn remove_of_device(tx: &mut Tx<'_>, account: AccountId, device: DeviceId) -> Result<(), StoreError> {
+    tx.execute(&REMOVE_OF_DEVICE, &[account.into(), device.into()]).await.map(drop)
 }
 
 /// Ends all sessions of an account.
@@ -145,7 +136,7 @@ pub async fn remove_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Store
     tx.execute(&REMOVE_ALL, &[account.into()]).await.map(drop)
 }
 
-/// Forgets up to a thousand that expired before `before`.
-pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&DROP_EXPIRED, &[before.into()]).await.map(drop)
+/// Forgets up to a thousand that expired before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(&DROP_EXPIRED, &[before.into()]).await
 }

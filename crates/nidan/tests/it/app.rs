@@ -199,16 +199,16 @@ impl Phone {
     async fn last(&self, to: &str, channel: DemoChannel) -> Delivery {
         let what = format!("a message to {to}");
         let delivery = wait_for(&what, async || {
-            let mut new = self.unread(to, channel);
-            assert!(new.len() < 2, "{} messages to {to} where one was expected", new.len());
-            new.pop()
+            let mut unseen = self.unseen(to, channel);
+            assert!(unseen.len() < 2, "{} messages to {to} where one was expected", unseen.len());
+            unseen.pop()
         });
         let delivery = delivery.await;
         self.looked_at().insert(delivery.id.clone());
         delivery
     }
 
-    fn unread(&self, to: &str, channel: DemoChannel) -> Vec<Delivery> {
+    fn unseen(&self, to: &str, channel: DemoChannel) -> Vec<Delivery> {
         let looked_at = self.looked_at();
         let list = self.demo.list(Some(to)).into_iter();
         list.filter(|delivery| delivery.channel == channel && !looked_at.contains(&delivery.id)).collect()

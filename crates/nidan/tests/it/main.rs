@@ -6,6 +6,7 @@
 mod api;
 mod app;
 mod client;
+mod flow;
 mod owner;
 mod pages;
 mod postgres;

@@ -17,12 +17,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::{Accounts, May, Read};
-use super::refusal::{Refusal, conflict, not_found, value_refused};
+use super::refusal::{conflict, not_found, value_refused};
 use super::{input, output};
 use crate::app::App;
-use crate::flow::accounts::{self, Change, Create, Created, Who};
+use crate::flow::FlowError;
+use crate::flow::accounts::{self, Account, Change, Create, Created, Who};
 use crate::password_hash::{NotImportable, StoredHash};
-use crate::store::account::{Account, LoginKey};
+use crate::web::error::Refused;
 use crate::web::form::{Fields, FromFields, Query};
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::Problem;
@@ -135,7 +136,7 @@ async fn create(
     State(app): State<Arc<App>>,
     may: May<Accounts>,
     Json(new): Json<NewAccount>,
-) -> Result<impl IntoResponse, Refusal> {
+) -> Result<impl IntoResponse, Refused> {
     let email = email(new.email.expose())?;
     let now = app.clock.now();
     if new.last_seen_at.is_some_and(|at| at > now) {
@@ -172,13 +173,13 @@ fn email(typed: &str) -> Result<EmailAddress, Problem> {
     EmailAddress::parse(typed).map_err(|_| value_refused("email", "not_an_address", "This is no e-mail address."))
 }
 
-async fn hashed(app: &Arc<App>, typed: &Secret<String>, email: &EmailAddress) -> Result<Secret<String>, Refusal> {
+async fn hashed(app: &Arc<App>, typed: &Secret<String>, email: &EmailAddress) -> Result<Secret<String>, Refused> {
     let about = [email.as_str(), app.site.name.as_str()];
     let password = password::normalise(typed.expose())
         .and_then(|password| password::judge(&password, &about, &app.policy).map(|()| password))
         .map_err(password_refused)?;
     let phc = app.passwords.hash(password, app.random.bytes()).await;
-    phc.map_err(|busy| crate::flow::FlowError::from(busy).into())
+    phc.map_err(|busy| FlowError::from(busy).into())
 }
 
 fn password_refused(problem: PasswordProblem) -> Problem {
@@ -227,13 +228,13 @@ async fn search(
     State(app): State<Arc<App>>,
     _may: May<Read>,
     Query(search): Query<Search>,
-) -> Result<axum::Json<AccountDocument>, Refusal> {
-    let key = match (search.email, search.external_id) {
-        (Some(typed), None) => LoginKey::email(&app, &email(&typed)?),
-        (None, Some(external_id)) => LoginKey::external_id(&app, &external_id),
+) -> Result<axum::Json<AccountDocument>, Refused> {
+    let who = match (search.email, search.external_id) {
+        (Some(typed), None) => Who::email(&app, &email(&typed)?),
+        (None, Some(external_id)) => Who::external_id(&app, &external_id),
         _ => return Err(Problem::malformed("One of email and external_id must be given.").into()),
     };
-    let account = accounts::find(&app, Who::Key(key)).await?.ok_or_else(not_found)?;
+    let account = accounts::find(&app, who).await.map_err(FlowError::from)?.ok_or_else(not_found)?;
     Ok(axum::Json(AccountDocument::of(&account)))
 }
 
@@ -249,7 +250,7 @@ async fn show(
     State(app): State<Arc<App>>,
     _may: May<Read>,
     Path(id): Path<String>,
-) -> Result<axum::Json<AccountDocument>, Refusal> {
+) -> Result<axum::Json<AccountDocument>, Refused> {
     Ok(axum::Json(AccountDocument::of(&input::account(&app, &id).await?)))
 }
 
@@ -284,7 +285,7 @@ async fn change(
     may: May<Accounts>,
     Path(id): Path<String>,
     Json(change): Json<AccountChange>,
-) -> Result<axum::Json<AccountDocument>, Refusal> {
+) -> Result<axum::Json<AccountDocument>, Refused> {
     let account = input::account(&app, &id).await?;
     let change = Change {
         account: account.id,
@@ -308,7 +309,7 @@ async fn erase(
     State(app): State<Arc<App>>,
     _may: May<Accounts>,
     Path(id): Path<String>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, Refused> {
     let account = input::account(&app, &id).await?;
     match accounts::erase(&app, account.id).await? {
         true => Ok(StatusCode::NO_CONTENT),

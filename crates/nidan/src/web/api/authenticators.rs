@@ -12,7 +12,6 @@ use nidan_core::methods::{CannotAdd, Kind, Role};
 use nidan_core::phone::{PhoneNumber, PhoneProblem};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
-use nidan_core::totp::{Seed, otpauth_uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,17 +19,16 @@ use utoipa_axum::routes;
 
 use super::caller::{Accounts, May, Read};
 use super::input::{GivenClient, MaybeJson, NoMembers};
-use super::refusal::{Refusal, conflict, not_found, value_refused};
+use super::refusal::{conflict, not_found, value_refused};
 use super::{input, output};
 use crate::app::App;
 use crate::flow::Origin;
-use crate::flow::accounts::overview;
-use crate::flow::add_method::{self, AddMethod, Added, NewMeans, confirming};
+use crate::flow::accounts::{Authenticator, overview};
+use crate::flow::add_method::{self, About, AddMethod, Added, NewMeans, app_uri, confirming};
 use crate::flow::check_code::{self, CheckCode, Checked};
 use crate::flow::remove_method::{self, RemoveMethod, Removed};
-use crate::store::account::Account;
-use crate::store::authenticator::{About, Authenticator};
 use crate::web::error::Failure;
+use crate::web::error::Refused;
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::{CODE_REFUSED, Problem, STEP_UP_REQUIRED};
 use crate::web::view::qr;
@@ -139,7 +137,7 @@ async fn add(
     may: May<Accounts>,
     Path(id): Path<String>,
     Json(new): Json<NewAuthenticator>,
-) -> Result<impl IntoResponse, Refusal> {
+) -> Result<impl IntoResponse, Refused> {
     let account = input::account(&app, &id).await?;
     let means = new.means()?;
     let origin = match &new.client {
@@ -157,7 +155,8 @@ async fn add(
     };
     match add_method::add(&app, add).await? {
         Added::Pending { id, seed, message } => {
-            let (otpauth_uri, qr_svg) = seed.map(|seed| for_the_app(&app, &account, &seed)).transpose()?.unzip();
+            let otpauth_uri = seed.map(|seed| app_uri(&app, &account, &seed).expose().clone());
+            let qr_svg = otpauth_uri.as_deref().map(qr::svg).transpose().map_err(Failure::internal)?;
             let message_id = message.map(|id| id.to_string());
             let status = "unconfirmed";
             let added = AddedAuthenticator { id: id.to_string(), status, otpauth_uri, qr_svg, message_id };
@@ -168,12 +167,6 @@ async fn add(
         Added::StepUpRequired => Err(Problem::new(&STEP_UP_REQUIRED).into()),
         Added::NotFound => Err(not_found().into()),
     }
-}
-
-fn for_the_app(app: &App, account: &Account, seed: &Seed) -> Result<(String, String), Refusal> {
-    let uri = otpauth_uri(&app.site.name, account.email.as_str(), seed);
-    let svg = qr::svg(uri.expose()).map_err(Failure::internal).map_err(Refusal::Failure)?;
-    Ok((uri.expose().clone(), svg))
 }
 
 fn phone_refused(problem: PhoneProblem) -> Problem {
@@ -236,7 +229,7 @@ async fn confirm(
     may: May<Accounts>,
     Path((id, authenticator)): Path<(String, String)>,
     Json(given): Json<GivenCode>,
-) -> Result<axum::Json<ConfirmedAuthenticator>, Refusal> {
+) -> Result<axum::Json<ConfirmedAuthenticator>, Refused> {
     let account = input::account(&app, &id).await?;
     let authenticator: AuthenticatorId = input::id(&authenticator)?;
     let check = CheckCode {
@@ -346,7 +339,7 @@ async fn list(
     State(app): State<Arc<App>>,
     _may: May<Read>,
     Path(id): Path<String>,
-) -> Result<axum::Json<AuthenticatorList>, Refusal> {
+) -> Result<axum::Json<AuthenticatorList>, Refused> {
     let account = input::account(&app, &id).await?;
     let known = overview(&app, account.id).await?.ok_or_else(not_found)?.authenticators;
     let held: Vec<Held<'_>> = known.iter().filter(|known| known.method.confirmed).map(held).collect();
@@ -384,7 +377,7 @@ async fn remove(
     may: May<Accounts>,
     Path((id, authenticator)): Path<(String, String)>,
     MaybeJson(NoMembers): MaybeJson<NoMembers>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, Refused> {
     let account = input::account(&app, &id).await?;
     let authenticator = input::id(&authenticator)?;
     let remove = RemoveMethod { account: account.id, authenticator, origin: may.origin(account.language) };

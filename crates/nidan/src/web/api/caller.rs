@@ -12,11 +12,10 @@ use axum::response::Response;
 use nidan_core::api_key::Scope;
 use nidan_core::language::Language;
 
-use super::refusal::Refusal;
 use crate::app::App;
-use crate::flow::Origin;
 use crate::flow::api_keys::{self, Site};
-use crate::store::client::Client;
+use crate::flow::{Client, Origin};
+use crate::web::error::Refused;
 use crate::web::problem::{Problem, SCOPE_MISSING, UNAUTHORIZED};
 
 /// Lets nobody through whose API key does not live. Nothing is said about what is behind.
@@ -24,7 +23,7 @@ pub(super) async fn authenticate(
     State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Refused> {
     let Some(presented) = bearer(request.headers()) else { return Err(Problem::new(&UNAUTHORIZED).into()) };
     let Some(site) = api_keys::authenticate(&app, presented).await? else {
         return Err(Problem::new(&UNAUTHORIZED).into());

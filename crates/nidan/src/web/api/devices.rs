@@ -10,12 +10,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::{Accounts, May, Read};
-use super::refusal::{Refusal, not_found};
+use super::refusal::not_found;
 use super::{input, output};
 use crate::app::App;
-use crate::flow::accounts::overview;
+use crate::flow::accounts::{Known, overview};
 use crate::flow::session::{End, Ending, end};
-use crate::store::device::Known;
+use crate::web::error::Refused;
 
 pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(revoke))
@@ -68,7 +68,7 @@ async fn list(
     State(app): State<Arc<App>>,
     _may: May<Read>,
     Path(id): Path<String>,
-) -> Result<axum::Json<DeviceList>, Refusal> {
+) -> Result<axum::Json<DeviceList>, Refused> {
     let account = input::account(&app, &id).await?;
     let known = overview(&app, account.id).await?.ok_or_else(not_found)?.devices;
     let document = |known: &Known| DeviceDocument {
@@ -95,7 +95,7 @@ async fn revoke(
     State(app): State<Arc<App>>,
     may: May<Accounts>,
     Path((id, device)): Path<(String, String)>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, Refused> {
     let account = input::account(&app, &id).await?;
     let what = Ending::Device(input::id(&device)?);
     match end(&app, End { account: account.id, what, origin: may.origin(account.language) }).await? {

@@ -14,13 +14,13 @@ use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 use utoipa::ToSchema;
 
-use super::refusal::{Refusal, not_found};
+use super::refusal::not_found;
 use crate::app::App;
-use crate::flow::accounts::{Who, find};
-use crate::store::account::Account;
-use crate::store::client::Client;
+use crate::flow::accounts::{Account, Who, find};
+use crate::flow::{Client, FlowError};
 use crate::web::body;
 use crate::web::client::{ClientAddress, program_name};
+use crate::web::error::Refused;
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::Problem;
 
@@ -30,9 +30,9 @@ pub(super) fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
 }
 
 /// The account that an address names.
-pub(super) async fn account(app: &Arc<App>, text: &str) -> Result<Account, Refusal> {
+pub(super) async fn account(app: &Arc<App>, text: &str) -> Result<Account, Refused> {
     let id: AccountId = id(text)?;
-    Ok(find(app, Who::Id(id)).await?.ok_or_else(not_found)?)
+    Ok(find(app, Who::Id(id)).await.map_err(FlowError::from)?.ok_or_else(not_found)?)
 }
 
 /// Where the owner's own request to the site came from.

@@ -13,12 +13,12 @@ use http_body_util::BodyExt;
 use nidan_core::secret::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
 use crate::app::App;
 use crate::flow::api_keys::Site;
 use crate::flow::once::{self, Begun};
 use crate::web::body;
 use crate::web::error::Failure;
+use crate::web::error::Refused;
 use crate::web::problem::{KEY_IN_USE, KEY_REUSED, Problem, UNAUTHORIZED};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,7 +28,7 @@ const KEY_MAX: usize = 255;
 const KEPT_HEADERS: [HeaderName; 4] = [CONTENT_TYPE, LOCATION, RETRY_AFTER, ALLOW];
 
 /// Carries a POST with an `Idempotency-Key` out once.
-pub(super) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(super) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Refused> {
     if request.method() != Method::POST {
         return Ok(next.run(request).await);
     }
@@ -73,9 +73,9 @@ struct Reply {
 }
 
 /// Keeps the reply, unless it says that the same request may get another one later.
-async fn keep(app: &Arc<App>, request: &once::Request, response: Response) -> Result<Response, Refusal> {
+async fn keep(app: &Arc<App>, request: &once::Request, response: Response) -> Result<Response, Refused> {
     let (parts, body) = response.into_parts();
-    let body = body.collect().await.map_err(Failure::internal).map_err(Refusal::Failure)?.to_bytes();
+    let body = body.collect().await.map_err(Failure::internal)?.to_bytes();
     let may_pass = parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS;
     let kept = match (may_pass, std::str::from_utf8(&body)) {
         (false, Ok(text)) => {
@@ -84,7 +84,7 @@ async fn keep(app: &Arc<App>, request: &once::Request, response: Response) -> Re
                 Some((name.as_str().to_owned(), value.to_owned()))
             });
             let reply = Reply { status: parts.status.as_u16(), headers: texts.collect(), body: text.to_owned() };
-            let reply = Secret::new(serde_json::to_vec(&reply).map_err(Failure::internal).map_err(Refusal::Failure)?);
+            let reply = Secret::new(serde_json::to_vec(&reply).map_err(Failure::internal)?);
             once::finish(app, request, &reply).await
         }
         _ => once::abandon(app, request).await,
@@ -96,7 +96,7 @@ async fn keep(app: &Arc<App>, request: &once::Request, response: Response) -> Re
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-fn replay(reply: &Secret<Vec<u8>>) -> Result<Response, Refusal> {
+fn replay(reply: &Secret<Vec<u8>>) -> Result<Response, Refused> {
     let read = || -> Option<Response> {
         let reply: Reply = serde_json::from_slice(reply.expose()).ok()?;
         let mut response = Response::new(Body::from(reply.body));
@@ -107,5 +107,5 @@ fn replay(reply: &Secret<Vec<u8>>) -> Result<Response, Refusal> {
         }
         Some(response)
     };
-    read().ok_or_else(|| Refusal::Failure(Failure::internal("a kept reply is not readable")))
+    read().ok_or_else(|| Refused::Failure(Failure::internal("a kept reply is not readable")))
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use nidan_core::time::Timestamp;
 
-use crate::store::client::Client;
+use crate::flow::Client;
 use crate::web::client::ClientAddress;
 
 /// RFC 3339, in UTC.

@@ -11,11 +11,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::{Accounts, May, Read};
-use super::refusal::{Refusal, not_found};
+use super::refusal::not_found;
 use super::{input, output};
 use crate::app::App;
 use crate::flow::accounts::overview;
 use crate::flow::session::{self, End, Ending, Listed, end};
+use crate::web::error::Refused;
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::Problem;
 
@@ -67,7 +68,7 @@ async fn check(
     State(app): State<Arc<App>>,
     _may: May<Read>,
     Json(given): Json<GivenToken>,
-) -> Result<axum::Json<CheckedSession>, Refusal> {
+) -> Result<axum::Json<CheckedSession>, Refused> {
     let alive = session::check(&app, given.session_token.expose()).await?.ok_or_else(not_found)?;
     let session = &alive.session;
     let idle_until = session.last_used_at.plus(app.policy.session_idle);
@@ -152,7 +153,7 @@ async fn list(
     State(app): State<Arc<App>>,
     _may: May<Read>,
     Path(id): Path<String>,
-) -> Result<axum::Json<SessionList>, Refusal> {
+) -> Result<axum::Json<SessionList>, Refused> {
     let account = input::account(&app, &id).await?;
     let sessions = overview(&app, account.id).await?.ok_or_else(not_found)?.sessions;
     Ok(axum::Json(SessionList { sessions: sessions.iter().map(SessionDocument::of).collect() }))
@@ -170,7 +171,7 @@ async fn revoke(
     State(app): State<Arc<App>>,
     may: May<Accounts>,
     Path((id, session)): Path<(String, String)>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, Refused> {
     let account = input::account(&app, &id).await?;
     let what = Ending::Session(input::id(&session)?);
     match end(&app, End { account: account.id, what, origin: may.origin(account.language) }).await? {

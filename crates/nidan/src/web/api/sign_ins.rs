@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use super::authenticators::{code_refused, not_available};
 use super::caller::{May, SignIn};
 use super::input::{self, GivenClient, MaybeJson, NoMembers};
-use super::refusal::{Refusal, conflict, not_found, value_refused};
+use super::refusal::{conflict, not_found, value_refused};
 use super::sign_in_document::{Challenge, Challenged, Proven, SignInDocument, other_ways};
 use crate::app::App;
 use crate::flow::accounts::{Who, find};
@@ -29,8 +29,8 @@ use crate::flow::deny::{self, Deny};
 use crate::flow::look::{Looked, look};
 use crate::flow::resend_code::{self, ResendCode, Resent};
 use crate::flow::sign_in::{self, Proof, SignInAnswer, Started};
-use crate::flow::{By, Origin};
-use crate::store::account::LoginKey;
+use crate::flow::{By, FlowError, Origin};
+use crate::web::error::Refused;
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::{INVALID_CREDENTIALS, Problem, TOO_MANY};
 
@@ -73,10 +73,10 @@ impl NamedAccount {
             return id.parse().ok().map(Who::Id);
         }
         if let Some(external_id) = &self.external_id {
-            return Some(Who::Key(LoginKey::external_id(app, external_id)));
+            return Some(Who::external_id(app, external_id));
         }
         let email = EmailAddress::parse(self.email.as_deref()?).ok()?;
-        Some(Who::Key(LoginKey::email(app, &email)))
+        Some(Who::email(app, &email))
     }
 }
 
@@ -149,7 +149,7 @@ async fn begin(
     State(app): State<Arc<App>>,
     may: May<SignIn>,
     Json(new): Json<NewSignIn>,
-) -> Result<(StatusCode, HeaderMap, axum::Json<SignInDocument>), Refusal> {
+) -> Result<(StatusCode, HeaderMap, axum::Json<SignInDocument>), Refused> {
     let who = new.account.who(&app);
     let proof = match new.password {
         Some(password) => Proof::Password(password),
@@ -160,7 +160,9 @@ async fn begin(
     };
     let language = match (new.language, who) {
         (Some(language), _) => language,
-        (None, Some(who)) => find(&app, who).await?.map_or(app.site.language, |account| account.language),
+        (None, Some(who)) => {
+            find(&app, who).await.map_err(FlowError::from)?.map_or(app.site.language, |account| account.language)
+        }
         (None, None) => app.site.language,
     };
     let ClientWithDevice { ip, user_agent, device_token } = new.client;
@@ -178,7 +180,7 @@ async fn begin(
 async fn begun(
     app: &Arc<App>,
     started: Started,
-) -> Result<(StatusCode, HeaderMap, axum::Json<SignInDocument>), Refusal> {
+) -> Result<(StatusCode, HeaderMap, axum::Json<SignInDocument>), Refused> {
     let looked = looked_at(app, started.ceremony).await?;
     let mut document = SignInDocument::of(&looked);
     document.device_token = started.device_token.map(|token| token.expose().clone());
@@ -189,11 +191,11 @@ async fn begun(
 }
 
 /// The sign-in that an address names, if it is a site's.
-async fn named(app: &Arc<App>, text: &str) -> Result<Looked, Refusal> {
+async fn named(app: &Arc<App>, text: &str) -> Result<Looked, Refused> {
     looked_at(app, input::id(text)?).await
 }
 
-async fn looked_at(app: &Arc<App>, ceremony: Scoped<id::Ceremony>) -> Result<Looked, Refusal> {
+async fn looked_at(app: &Arc<App>, ceremony: Scoped<id::Ceremony>) -> Result<Looked, Refused> {
     let looked = look(app, ceremony, Holder::Site).await?;
     // The confirming of a method has an address of its own.
     let looked = looked.filter(|looked| looked.purpose != Purpose::ConfirmAuthenticator);
@@ -217,7 +219,7 @@ async fn show(
     State(app): State<Arc<App>>,
     _may: May<SignIn>,
     Path(id): Path<String>,
-) -> Result<axum::Json<SignInDocument>, Refusal> {
+) -> Result<axum::Json<SignInDocument>, Refused> {
     Ok(axum::Json(SignInDocument::with_state(&named(&app, &id).await?)))
 }
 
@@ -253,7 +255,7 @@ async fn check(
     _may: May<SignIn>,
     Path(id): Path<String>,
     Json(given): Json<SignInCode>,
-) -> Result<axum::Json<Proven>, Refusal> {
+) -> Result<axum::Json<Proven>, Refused> {
     let looked = named(&app, &id).await?;
     let check = CheckCode {
         ceremony: looked.ceremony,
@@ -327,7 +329,7 @@ async fn resend(
     _may: May<SignIn>,
     Path(id): Path<String>,
     MaybeJson(wish): MaybeJson<Wish>,
-) -> Result<(StatusCode, axum::Json<Challenged>), Refusal> {
+) -> Result<(StatusCode, axum::Json<Challenged>), Refused> {
     let looked = named(&app, &id).await?;
     let way = wish.way(&looked)?;
     let again = ResendCode { ceremony: looked.ceremony, presented: Holder::Site, way, origin: origin(&looked) };
@@ -346,7 +348,7 @@ async fn resend(
     }
 }
 
-fn too_many(app: &App, reason: &str, until: Timestamp, looked: &Looked) -> Refusal {
+fn too_many(app: &App, reason: &str, until: Timestamp, looked: &Looked) -> Refused {
     let wait = until.since(app.clock.now()).as_seconds_up();
     let ways = other_ways(looked).into_iter().map(|way| serde_json::json!(way)).collect::<Vec<_>>();
     let problem = Problem::new(&TOO_MANY).member("reason", reason).member("other_ways", ways);
@@ -366,7 +368,7 @@ async fn deny_it(
     _may: May<SignIn>,
     Path(id): Path<String>,
     MaybeJson(NoMembers): MaybeJson<NoMembers>,
-) -> Result<axum::Json<SignInDocument>, Refusal> {
+) -> Result<axum::Json<SignInDocument>, Refused> {
     let looked = named(&app, &id).await?;
     let deny = Deny { ceremony: looked.ceremony, presented: Holder::Site, origin: origin(&looked) };
     match deny::deny(&app, deny).await? {
