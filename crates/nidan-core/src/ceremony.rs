@@ -132,6 +132,20 @@ pub enum Verdict {
     NotACode,
 }
 
+impl Verdict {
+    /// Its name outside.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Wrong { .. } => "wrong",
+            Self::Expired => "expired",
+            Self::UsedUp => "used_up",
+            Self::AlreadyUsed => "already_used",
+            Self::NotACode => "not_a_code",
+        }
+    }
+}
+
 impl Ceremony {
     /// Takes one try, or says why none is to be had. `epoch` is the account's security epoch now.
     ///

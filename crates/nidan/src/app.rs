@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::config::{Settings, Site};
 use crate::keys::KeyRing;
+use crate::metrics::Metrics;
 use crate::password_hash::PasswordHasher;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
@@ -36,6 +37,8 @@ pub struct App {
     pub passwords: PasswordHasher,
     /// Every sentence that a person reads.
     pub texts: Texts,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Where claimed messages go after their transaction's commit.
     pub outbox: UnboundedSender<Leased>,
 }
@@ -61,6 +64,7 @@ impl App {
             site: settings.site.clone(),
             passwords: PasswordHasher::new(cores),
             texts: Texts::load()?,
+            metrics: Metrics::default(),
             outbox,
         };
         Ok((Arc::new(app), messages))

@@ -6,6 +6,7 @@ pub mod config;
 pub mod flow;
 pub mod keys;
 pub mod logging;
+pub mod metrics;
 pub mod password_hash;
 pub mod send;
 pub mod store;

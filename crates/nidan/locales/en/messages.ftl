@@ -1,18 +1,17 @@
 # Texts of messages. No URL in an SMS, and no link that signs in anywhere.
-# An SMS fits one segment: 160 units, but 70 where the brand is written in Japanese, which is what the compact texts are
-# for. Its last line has the fixed form from which phones fill the code in.
+# An SMS fits one segment (160 units). Its last line has the fixed form from which phones fill the code in.
 
 sms-sign-in =
     { $code } is your { $brand } sign-in code. Enter it only if your screen shows { $tag }. Text { $serial } today. We never ask for it by phone.
     @{ $domain } #{ $code }
 sms-sign-in-compact =
-    { $code } { $brand } code if screen shows { $tag } ({ $serial })
+    { $code } is your { $brand } code. Only if your screen shows { $tag } (text { $serial }).
     @{ $domain } #{ $code }
 sms-setup =
     { $code } is your { $brand } code for setting up two-step verification. If you did not ask for it, ignore this text.
     @{ $domain } #{ $code }
 sms-setup-compact =
-    { $code } { $brand } setup code. Not you? Ignore
+    { $code } is your { $brand } setup code. Not you? Ignore it.
     @{ $domain } #{ $code }
 
 email-confirm-subject = { $brand }: your code to confirm this address

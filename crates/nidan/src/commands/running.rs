@@ -1,6 +1,8 @@
 //! What `nidan demo` and `nidan serve` do once they are prepared: answer until asked to stop, then finish what is under way.
 
-use super::start::{Started, stop_signal};
+use futures_util::FutureExt;
+
+use super::start::{Started, bind, stop_signal};
 use super::{Failure, answer};
 use crate::app::{App, Clock, Random};
 use crate::send::demo_phone::DemoPhone;
@@ -12,13 +14,28 @@ use crate::web::server::{Limits, serve};
 pub(super) async fn until_stopped(started: Started) -> Result<(), Failure> {
     let Started { settings, db, keys, listener } = started;
     let stop = stop_signal()?;
+    let admin = match settings.listen.admin {
+        None => None,
+        Some(address) => {
+            Some(bind(address, "stop what listens there, or set [listen] admin to another address").await?)
+        }
+    };
     let given = (Clock::system(), Random::system());
     let (app, messages) = App::new(&settings, (db, keys), given).map_err(|error| Failure(error.to_string()))?;
     let demo = settings.demo_phone.then(DemoPhone::default);
     let worker = worker::start(app.clone(), messages, Routes { demo: demo.clone() });
+    let watching = web::watching(app.clone());
     let service = web::service(app, &settings, demo);
     answer(&format!("ready {}", settings.site.url.as_str().trim_end_matches('/')))?;
-    let finished = serve(service, listener, Limits::default(), stop).await;
+    let stop = stop.shared();
+    let public = serve(service, listener, Limits::default(), stop.clone());
+    let finished = match admin {
+        None => public.await,
+        Some(admin) => {
+            let (public, admin) = tokio::join!(public, serve(watching, admin, Limits::default(), stop));
+            public && admin
+        }
+    };
     worker.stop().await;
     match finished {
         true => Ok(()),

@@ -71,3 +71,48 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+    use crate::flow::Origin;
+    use crate::flow::sign_up::{self, SignUp, SignUpAnswer};
+    use crate::scratch::Scratch;
+    use nidan_core::language::Language;
+    use nidan_core::secret::Secret;
+
+    async fn start_in(scratch: &Scratch) -> Result<Started, Failure> {
+        let listener = bind("127.0.0.1:0".parse().expect("an address"), "").await?;
+        let settings = Settings::demo(listener.local_addr()?, &scratch.path(""), Language::Ja);
+        start(settings, listener, Schema::Migrate).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn accounts_without_their_keys_are_not_served() {
+        let scratch = Scratch::new();
+        let first = start_in(&scratch).await.expect("starts");
+        let key_file = first.settings.keys_file.clone();
+        std::fs::remove_file(&key_file).expect("removed");
+        drop(first);
+        let Started { settings, db, keys, .. } = start_in(&scratch).await.expect("nothing was lost");
+        let (app, _messages) = App::new(&settings, (db, keys), (Clock::system(), Random::system())).expect("texts");
+        let sign_up = SignUp {
+            email: "hanako@example.jp".into(),
+            password: Secret::new("kuruma-to-12-no-mikan".into()),
+            origin: Origin::new(None, None, Language::Ja),
+        };
+        assert!(matches!(sign_up::begin(&app, sign_up).await, Ok(SignUpAnswer::CodeSent { .. })));
+        drop(app);
+        std::fs::remove_file(&key_file).expect("removed");
+        let told = loop {
+            let Failure(told) = start_in(&scratch).await.map(drop).expect_err("refused");
+            // The thread that writes holds the database for a moment longer than its answer.
+            if !told.contains("another nidan") {
+                break told;
+            }
+        };
+        assert!(told.contains("nidan.key is missing"), "{told}");
+        assert!(!key_file.exists(), "and no other key is made");
+    }
+}

@@ -66,6 +66,16 @@ enum Outcome {
 
 /// Checks a code.
 pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowError> {
+    let checked = carry_out(app, check).await?;
+    match &checked {
+        Checked::NotFound => {}
+        Checked::Refused(verdict) => app.metrics.code(verdict.name()),
+        Checked::SignedIn(_) | Checked::MethodConfirmed { .. } => app.metrics.code(Verdict::Accepted.name()),
+    }
+    Ok(checked)
+}
+
+async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowError> {
     let (ceremony, origin) = (check.ceremony, check.origin.clone());
     let job = Arc::new(Job::new(app, check));
     if let Some(refused) = app.db.read(job.clone(), |tx, job| Box::pin(job.refusal(tx))).await? {

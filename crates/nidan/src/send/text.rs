@@ -41,8 +41,8 @@ const fn wording(kind: MessageKind) -> Wording {
     }
 }
 
-/// Writes a message. A brand with which an SMS does not fit gives way to the domain: one Japanese letter in it leaves an
-/// English text 70 units in place of 160.
+/// Writes a message. A brand with which an English SMS does not fit gives way to the domain: one Japanese letter in it
+/// leaves the text 70 units in place of 160.
 ///
 /// # Errors
 /// An SMS does not fit one segment: [`mistakes`] finds that out before the server starts.
@@ -67,8 +67,11 @@ pub fn write(
                 let compact = Secret::new(texts.get(language, sms.compact(), &args(brand)));
                 fit(full.expose(), compact.expose()).map(|fitted| Secret::new(fitted.text.to_owned()))
             };
-            let text = write(&site.name).or_else(|_| write(&site.domain))?;
-            Ok(Written { subject: None, text })
+            let text = match (write(&site.name), language) {
+                (Err(_), Language::En) => write(&site.domain),
+                (text, Language::En | Language::Ja) => text,
+            };
+            Ok(Written { subject: None, text: text? })
         }
         Wording::Email(email) => Ok(Written {
             subject: Some(texts.get(language, email.subject(), &args(&site.name))),

@@ -177,8 +177,9 @@ impl Sender {
         let settled = self.app.db.transact((leased, state, reason, now), |tx, (leased, state, reason, now)| {
             Box::pin(message::settle(tx, *leased, *state, *reason, *now))
         });
-        if !settled.await? {
-            tracing::warn!(message = %leased.id, "a message was settled by another worker");
+        match settled.await? {
+            true => self.app.metrics.message(state.name()),
+            false => tracing::warn!(message = %leased.id, "a message was settled by another worker"),
         }
         Ok(())
     }

@@ -167,19 +167,6 @@ fn english_sms_need_no_more_than_the_short_alphabet_and_one_segment() {
 }
 
 #[test]
-fn english_sms_of_a_japanese_brand_fit_too() {
-    for (text, decided) in [
-        (SmsText::SignIn, "482916 例社 code if screen shows KX (2)\n@example.jp #482916"),
-        (SmsText::Setup, "482916 例社 setup code. Not you? Ignore\n@example.jp #482916"),
-    ] {
-        let shown = sms(text.compact(), Language::En, "例社", "example.jp");
-        assert_eq!(shown, decided);
-        // Eight digits and a serial of two take five more.
-        assert!(shown.encode_utf16().count() + 5 <= 70, "{shown}");
-    }
-}
-
-#[test]
 fn no_message_carries_a_link() {
     for language in Language::ALL {
         let [_, messages] = sources(language);

@@ -50,19 +50,30 @@ impl Asked {
 /// Makes the page that shows a problem to a person; `None` where programs ask, who get the problem document.
 pub type Dress = Box<dyn Fn(&Problem, &Asked) -> Option<Response> + Send + Sync>;
 
+/// Is told the status of every answer.
+type Count = Box<dyn Fn(StatusCode) + Send + Sync>;
+
 /// The edge around a router.
 pub struct Edge {
     router: Router,
     headers: SecurityHeaders,
     references: References,
     dress: Dress,
+    count: Count,
     room: Arc<Semaphore>,
 }
 
 impl Edge {
     /// Puts the edge around `router`.
     pub fn new(router: Router, headers: SecurityHeaders, references: References, dress: Dress) -> Self {
-        Self { router, headers, references, dress, room: Arc::new(Semaphore::new(REQUESTS_MAX as usize)) }
+        let room = Arc::new(Semaphore::new(REQUESTS_MAX as usize));
+        Self { router, headers, references, dress, count: Box::new(|_| ()), room }
+    }
+
+    /// Tells `count` the status of every answer.
+    #[must_use]
+    pub fn counting(self, count: impl Fn(StatusCode) + Send + Sync + 'static) -> Self {
+        Self { count: Box::new(count), ..self }
     }
 
     /// Answers one request. Dropping the returned future does not stop the handler.
@@ -97,6 +108,7 @@ impl Edge {
             None => response,
         };
         self.headers.apply(response.headers_mut());
+        (self.count)(response.status());
         response
     }
 

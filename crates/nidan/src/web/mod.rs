@@ -21,4 +21,4 @@ pub mod state;
 pub mod view;
 pub mod visit;
 
-pub use routes::service;
+pub use routes::{service, watching};

@@ -30,13 +30,25 @@ use crate::send::demo_phone::DemoPhone;
 pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>) -> Arc<Edge> {
     let references = References::new(app.random.bytes());
     let web = Web::new(app, settings, demo_phone);
-    let dressing = web.clone();
+    let (dressing, counting) = (web.clone(), web.app.clone());
     let dress = Box::new(move |problem: &Problem, asked: &Asked| dress(&dressing, problem, asked));
-    Arc::new(Edge::new(router(web), SecurityHeaders::new(&style_sha256()), references, dress))
+    let edge = Edge::new(router(web), SecurityHeaders::new(&style_sha256()), references, dress);
+    Arc::new(edge.counting(move |status| counting.metrics.request(status.as_u16())))
+}
+
+/// What answers on the listener for machines that watch.
+pub fn watching(app: Arc<App>) -> Arc<Edge> {
+    let references = References::new(app.random.bytes());
+    let router = health().route("/metrics", get(health::metrics)).with_state(app);
+    Arc::new(Edge::new(router, SecurityHeaders::new(&style_sha256()), references, Box::new(|_, _| None)))
+}
+
+fn health() -> Router<Arc<App>> {
+    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
 }
 
 fn router(web: Web) -> Router {
-    let api = api::router(web.app.clone());
+    let (api, health) = (api::router(web.app.clone()), health().with_state(web.app.clone()));
     Router::new()
         .route("/", get(home))
         .merge(getting_in())
@@ -44,11 +56,10 @@ fn router(web: Web) -> Router {
         .route("/demo", get(demo::start))
         .route("/demo/phone", get(demo::phone))
         .route("/demo/phone.json", get(demo::phone_json))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
         .route(SCRIPT_PATH, get(assets::script))
         .route(ICON_PATH, get(assets::icon))
         .with_state(web)
+        .merge(health)
         .nest("/api/v1", api)
 }
 

@@ -1,5 +1,8 @@
 //! Anything malformed gets 4xx with a page, costs nothing, and is never a fault of ours.
 
+use axum::body::Body;
+use axum::http::Request;
+
 use super::person::{PHONE, Person, leads_to};
 use crate::app::{TestServer, on_both_databases};
 
@@ -140,4 +143,10 @@ async fn the_server_says_how_it_is(server: &TestServer) {
     let browser = server.browser();
     assert_eq!(browser.get("/health/live").await.expect(200).json()["status"], "live");
     assert_eq!(browser.get("/health/ready").await.expect(200).json()["status"], "ready");
+    browser.get("/metrics").await.expect(404);
+    let ask = Request::get("/metrics").body(Body::empty()).expect("a request");
+    let answer = nidan::web::watching(server.app.clone()).answer(ask).await;
+    assert_eq!(answer.status(), 200);
+    let told = server.app.metrics.text();
+    assert!(told.contains("nidan_requests_total{status=\"404\"} 1"), "{told}");
 }
