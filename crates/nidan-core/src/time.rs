@@ -79,11 +79,6 @@ impl Span {
         (self.0 + 999).div_euclid(1000)
     }
 
-    /// In whole minutes, rounded down.
-    pub const fn as_minutes(self) -> i64 {
-        self.0 / 60_000
-    }
-
     /// In whole days, rounded down.
     pub const fn as_days(self) -> i64 {
         self.0 / 86_400_000

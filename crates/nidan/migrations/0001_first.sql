@@ -14,8 +14,9 @@ CREATE TABLE account (
   language {TEXT} NOT NULL,
   site_groups {TEXT} NOT NULL,        -- JSON array of names
   sec_epoch {INT} NOT NULL,
-  serial_day {INT} NOT NULL,          -- the day, in the site's zone, that serial_n counts messages of
-  serial_n {INT} NOT NULL,
+  serial_day {INT} NOT NULL,          -- the day, in the site's zone, whose messages with a code are counted
+  serial_sms {INT} NOT NULL,          -- by channel: the owner compares the number with what the phone, or the mailbox, got
+  serial_email {INT} NOT NULL,
   two_step_since_ms {INT},
   last_seen_ms {INT},
   created_ms {INT} NOT NULL

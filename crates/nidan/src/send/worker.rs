@@ -47,7 +47,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Takes no new messages, finishes those on their way, and ends. What is left waits in the ledger.
+    /// Takes no new messages, carries those it was given, and ends.
     pub async fn stop(self) {
         let _ = self.stop.send(());
         if let Err(error) = self.task.await {
@@ -90,20 +90,22 @@ async fn carry_all(sender: Sender, mut messages: UnboundedReceiver<Leased>, mut 
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut under_way = JoinSet::new();
     loop {
-        tokio::select! {
+        let message = tokio::select! {
             biased;
-            _ = &mut stopped => break,
-            Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
-            message = messages.recv() => {
-                let Some(message) = message else { break };
-                let Ok(place) = places.clone().acquire_owned().await else { break };
-                let sender = sender.clone();
-                under_way.spawn(async move {
-                    sender.carry(message).await;
-                    drop(place);
-                });
+            _ = &mut stopped, if !messages.is_closed() => {
+                messages.close(); // what is in it already still comes out
+                continue;
             }
-        }
+            Some(_) = under_way.join_next(), if !under_way.is_empty() => continue,
+            message = messages.recv() => message,
+        };
+        let Some(message) = message else { break };
+        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let sender = sender.clone();
+        under_way.spawn(async move {
+            sender.carry(message).await;
+            drop(place);
+        });
     }
     while under_way.join_next().await.is_some() {}
 }

@@ -3,6 +3,7 @@
 use nidan_core::email::EmailAddress;
 use nidan_core::id::AccountId;
 use nidan_core::language::Language;
+use nidan_core::message::Channel;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
@@ -22,8 +23,9 @@ sql! {
                             two_step_since_ms, last_seen_ms, created_ms
                        FROM account WHERE account_id = $1 FOR UPDATE";
     INSERT = "INSERT INTO account (account_id, state, data_key, email, email_verified_ms, external_id, password, language,
-                                   site_groups, sec_epoch, serial_day, serial_n, two_step_since_ms, last_seen_ms, created_ms)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, NULL, $10, $11)";
+                                   site_groups, sec_epoch, serial_day, serial_sms, serial_email, two_step_since_ms,
+                                   last_seen_ms, created_ms)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, 0, NULL, $10, $11)";
     BUMP_EPOCH = "UPDATE account SET sec_epoch = sec_epoch + 1 WHERE account_id = $1 RETURNING sec_epoch";
     ACTIVATE = "UPDATE account SET state = 1, email_verified_ms = COALESCE(email_verified_ms, $2), last_seen_ms = $2
                  WHERE account_id = $1";
@@ -31,8 +33,10 @@ sql! {
     TWO_STEP_SINCE = "UPDATE account SET two_step_since_ms = $2 WHERE account_id = $1 AND two_step_since_ms IS NULL";
     CHANGE = "UPDATE account SET language = $2, site_groups = $3 WHERE account_id = $1";
     REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2";
-    SERIAL = "UPDATE account SET serial_n = CASE WHEN serial_day = $2 THEN serial_n + 1 ELSE 1 END, serial_day = $2
-               WHERE account_id = $1 RETURNING serial_n";
+    SERIAL = "UPDATE account SET serial_sms = CASE WHEN serial_day = $2 THEN serial_sms ELSE 0 END + $3,
+                                 serial_email = CASE WHEN serial_day = $2 THEN serial_email ELSE 0 END + $4,
+                                 serial_day = $2
+               WHERE account_id = $1 RETURNING serial_sms, serial_email";
     ANY = "SELECT account_id FROM account LIMIT 1";
     PENDING_BEFORE = "SELECT account_id FROM account WHERE state = 0 AND created_ms < $1 LIMIT 500";
 
@@ -280,9 +284,14 @@ pub async fn rehash(tx: &mut Tx<'_>, account: &Account, phc: &Secret<String>) ->
     tx.execute(&REHASH, &[account.id.into(), account.password.clone().into(), sealed.into()]).await.map(drop)
 }
 
-/// The next number of the account's messages on `day` (a day number in the site's zone).
-pub async fn next_serial(tx: &mut Tx<'_>, id: AccountId, day: i64) -> Result<i64, StoreError> {
-    tx.one(&SERIAL, &[id.into(), day.into()]).await?.int(0)
+/// The next number of the account's messages with a code by `channel` on `day` (a day number in the site's zone).
+pub async fn next_serial(tx: &mut Tx<'_>, id: AccountId, channel: Channel, day: i64) -> Result<i64, StoreError> {
+    let is = |counted| Value::from(channel == counted);
+    let row = tx.one(&SERIAL, &[id.into(), day.into(), is(Channel::Sms), is(Channel::Email)]).await?;
+    match channel {
+        Channel::Sms => row.int(0),
+        Channel::Email => row.int(1),
+    }
 }
 
 /// Whether there is an account at all.

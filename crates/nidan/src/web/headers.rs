@@ -35,7 +35,7 @@ impl SecurityHeaders {
         use base64::Engine;
         let hash = base64::engine::general_purpose::STANDARD.encode(style_sha256);
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; script-src 'self'; img-src 'self' data:; \
+            "default-src 'none'; style-src 'sha256-{hash}'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
              form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
         );
         let content_security_policy =
