@@ -8,6 +8,7 @@ mod app;
 mod bench;
 mod client;
 mod flow;
+mod kill;
 mod owner;
 mod pages;
 mod postgres;
