@@ -1,6 +1,7 @@
 //! The server: everything that waits. Rules live in `nidan-core`.
 
 pub mod app;
+pub mod bench;
 pub mod commands;
 pub mod config;
 pub mod flow;

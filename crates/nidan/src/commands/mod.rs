@@ -2,6 +2,7 @@
 //! done, 1 for failed, 2 for misused.
 
 pub mod api_key;
+pub mod bench;
 pub mod config;
 pub mod demo;
 pub mod key;
@@ -50,6 +51,7 @@ enum Command {
     Key(key::Command),
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    Bench(bench::Arguments),
 }
 
 /// Why a command failed: one sentence a person can act on, or several of them, one a line.
@@ -130,6 +132,7 @@ fn run(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Config(command) => config::run(&command, env),
         Command::Key(command) => key::run(&command, env),
         Command::ApiKey(command) => wait_for(api_key::run(&command, env)),
+        Command::Bench(arguments) => wait_for(bench::run(&arguments)),
     }
 }
 

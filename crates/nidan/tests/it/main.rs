@@ -5,8 +5,10 @@
 
 mod api;
 mod app;
+mod bench;
 mod client;
 mod flow;
+mod kill;
 mod owner;
 mod pages;
 mod postgres;
