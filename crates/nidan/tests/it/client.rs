@@ -126,6 +126,16 @@ impl Client {
         self.ask("POST", path, &headers, form.finish().as_bytes()).await
     }
 
+    /// The server's host and port.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The form token of the page that was shown last.
+    pub fn csrf(&self) -> Option<String> {
+        self.kept().csrf.clone()
+    }
+
     /// A cookie of the jar.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.kept().cookies.get(name).cloned()

@@ -5,6 +5,7 @@
 
 mod api;
 mod app;
+mod attacks;
 mod bench;
 mod client;
 mod flow;

@@ -1,0 +1,16 @@
+//! What was done to comparable servers, done to this one: each test tells what a thief does, and how far he gets. Through
+//! HTTP alone, on both databases, at the site's door and at the browser's. `t12` and so on are the names that
+//! docs/pitfalls.md calls the attacks by.
+
+mod again;
+mod chance;
+mod cross_site;
+mod crowds;
+mod devices;
+mod half_way;
+mod headers;
+mod odd_input;
+mod other_peoples;
+mod same_answers;
+mod story;
+mod traces;
