@@ -23,7 +23,7 @@ pub enum State {
     Expired,
     /// The carrier says that it does not know.
     Unknown,
-    /// A budget said no; nothing was sent.
+    /// A rule said no; nothing was sent.
     Suppressed,
 }
 

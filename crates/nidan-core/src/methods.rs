@@ -146,7 +146,7 @@ pub fn is_replaced(method: &Method, kind: Kind, role: Role) -> bool {
     !method.confirmed && method.kind == kind && method.role == role
 }
 
-/// Whether two-step verification is on: a primary and a backup method, both confirmed (S6).
+/// Whether two-step verification is on: a primary and a backup method, both confirmed.
 pub fn two_step_ready(methods: &[Method]) -> bool {
     let confirmed = |role| methods.iter().any(|method| method.confirmed && method.role == role);
     confirmed(Role::Primary) && confirmed(Role::Backup)

@@ -20,7 +20,7 @@ pub struct Policy {
     /// How long a sign-up, or the confirming of a method, stays open.
     pub setup_life: Span,
     /// Session: longest pause between two uses. A marketplace's choice, longer than SP 800-63B's 30 minutes; risky actions
-    /// ask for the second step again (R53).
+    /// ask for the second step again (ASVS 7.3).
     pub session_idle: Span,
     /// Session: longest life.
     pub session_life: Span,

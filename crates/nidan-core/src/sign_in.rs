@@ -49,7 +49,7 @@ pub enum SecondProof {
 }
 
 impl SecondProof {
-    /// Its value in `amr` (RFC 8176; the last is our own). None is ever called phishing-resistant (R67).
+    /// Its value in `amr` (RFC 8176; the last is our own). None is ever called phishing-resistant (SP 800-63B-4).
     pub const fn amr(self) -> &'static str {
         match self {
             Self::Code(_, Kind::Sms) => "sms",

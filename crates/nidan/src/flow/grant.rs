@@ -26,7 +26,7 @@ pub struct Granted {
     pub two_step: bool,
 }
 
-/// Begins a session for what was proven. The token is new for every one (R52).
+/// Begins a session for what was proven. The token is new for every one (ASVS 7.2.4).
 pub(super) async fn grant(
     tx: &mut Tx<'_>,
     app: &App,

@@ -21,7 +21,7 @@ use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::Problem;
 
 pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(check)).routes(routes!(list)).routes(routes!(revoke))
+    OpenApiRouter::new().routes(routes!(check)).routes(routes!(list, revoke_all)).routes(routes!(revoke))
 }
 
 /// A token to be looked at.
@@ -175,6 +175,27 @@ async fn revoke(
     let account = input::account(&app, &id).await?;
     let what = Ending::Session(input::id(&session)?);
     match end(&app, End { account: account.id, what, origin: may.origin(account.language) }).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(not_found().into()),
+    }
+}
+
+/// Signs out everywhere.
+///
+/// Ends all sessions and devices of the account, and the sign-ins that are under way. Needs the scope `accounts`.
+#[utoipa::path(
+    delete, path = "/accounts/{id}/sessions", tag = "sessions", security(("site_key" = ["accounts"])),
+    params(("id" = String, Path, description = "`acc_…`")),
+    responses((status = 204, description = "All are ended"))
+)]
+async fn revoke_all(
+    State(app): State<Arc<App>>,
+    may: May<Accounts>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refused> {
+    let account = input::account(&app, &id).await?;
+    let everything = End { account: account.id, what: Ending::Everything, origin: may.origin(account.language) };
+    match end(&app, everything).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(not_found().into()),
     }

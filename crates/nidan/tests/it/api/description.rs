@@ -53,6 +53,7 @@ async fn every_call_is_described_and_answered(server: &TestServer) {
     DELETE /accounts/{id}
     DELETE /accounts/{id}/authenticators/{authenticator_id}
     DELETE /accounts/{id}/devices/{device_id}
+    DELETE /accounts/{id}/sessions
     DELETE /accounts/{id}/sessions/{session_id}
     GET /accounts
     GET /accounts/{id}

@@ -19,6 +19,7 @@ on_both_databases! {
     of_parallel_codes_five_are_evaluated_and_one_signs_in
     a_trusted_device_needs_no_code_and_its_token_rotates
     sessions_and_devices_are_ended
+    a_site_signs_an_owner_out_everywhere
     a_denied_sign_in_is_over
 }
 
@@ -240,6 +241,21 @@ async fn sessions_and_devices_are_ended(server: &TestServer) {
     let gone = site.post_json("/api/v1/sessions/check", &token).await.expect(404);
     let never = site.post_json("/api/v1/sessions/check", &json!({"session_token": "nds_"})).await.expect(404);
     assert_eq!(gone.body, never.body);
+}
+
+async fn a_site_signs_an_owner_out_everywhere(server: &TestServer) {
+    let site = server.site().await;
+    let owner = Owner::with_two_methods(server, &site).await;
+    let begun = owner.sign_in(&site).await.expect(201);
+    answer(&site, &begun, &server.phone.sms_code(PHONE).await).await.expect(200);
+    let under_way = owner.sign_in(&site).await.expect(201);
+    let code = server.phone.sms_code(PHONE).await;
+    site.delete(&format!("{}/sessions", owner.at)).await.expect(204);
+    for list in ["sessions", "devices"] {
+        assert_eq!(site.get(&format!("{}/{list}", owner.at)).await.json()[list], json!([]));
+    }
+    assert_eq!(answer(&site, &under_way, &code).await.expect(422).text("/verdict"), "expired");
+    site.delete("/api/v1/accounts/acc_00000000000000000000000000/sessions").await.expect(404);
 }
 
 async fn a_denied_sign_in_is_over(server: &TestServer) {
