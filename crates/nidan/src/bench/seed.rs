@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use nidan_core::ceremony::{Ceremony, Challenge, Holder, Purpose, Stage};
+use nidan_core::ceremony::{Ceremony, Holder, Purpose, Stage};
 use nidan_core::code::{Binding, Code, Digits};
 use nidan_core::email::EmailAddress;
 use nidan_core::id::{self, AccountId, AuthenticatorId, Scoped};
@@ -12,16 +12,16 @@ use nidan_core::methods::{Kind, Method, Role};
 use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
-use nidan_core::tag::Tag;
 use nidan_core::totp::{Learnt, Seed};
 
 use crate::app::App;
-use crate::flow::accounts::{Create, Created, create};
+use crate::flow::accounts::{Create, Created, NewAccount, create};
+use crate::flow::open::sent;
 use crate::flow::{FlowError, Origin};
 use crate::keys::Lookup;
 use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, About, Authenticator, Means};
-use crate::store::ceremony::{self, Open, Sent};
+use crate::store::ceremony::{self, Open};
 use crate::store::client::Client;
 use crate::store::{StoreError, Tx};
 
@@ -57,7 +57,7 @@ pub async fn owners(app: &Arc<App>, count: usize, hash: &Secret<String>) -> Resu
 async fn owner(app: &Arc<App>, n: usize, hash: &Secret<String>) -> Result<Owner, FlowError> {
     let (email, phone) = (format!("owner{n}@bench.example"), format!("+8190{:08}", 10_000_000 + n));
     let unusable = |_| StoreError::corrupt("account.email", "the bench made up an address that is none");
-    let new = Create {
+    let account = NewAccount {
         email: EmailAddress::parse(&email).map_err(unusable)?,
         email_verified: true,
         external_id: None,
@@ -65,8 +65,8 @@ async fn owner(app: &Arc<App>, n: usize, hash: &Secret<String>) -> Result<Owner,
         language: Language::Ja,
         groups: Vec::new(),
         last_seen_at: None,
-        origin: Origin { client: Client::default(), language: Language::Ja },
     };
+    let new = Create { account, origin: Origin { client: Client::default(), language: Language::Ja } };
     let Created::Account(account) = create(app, new).await? else {
         return Err(StoreError::corrupt("login_key", "the bench's accounts are there already").into());
     };
@@ -130,14 +130,7 @@ async fn challenge(tx: &mut Tx<'_>, app: &App, owner: &Owner) -> Result<Scoped<i
         opened_at: now,
     };
     ceremony::insert(tx, &account, &open).await?;
-    let sent = Sent {
-        id: open.challenge(),
-        authenticator: open.authenticator,
-        challenge: Challenge::open(Digits::Six, now, &app.policy),
-        key_version: app.keys.newest(),
-        tag: Tag::new(app.random.bytes()).to_string(),
-    };
-    ceremony::open_challenge(tx, &open, &sent).await?;
+    ceremony::open_challenge(tx, &open, &sent(app, &open, now)).await?;
     Ok(Scoped { account: account.id, id: open.id })
 }
 

@@ -6,14 +6,13 @@ use nidan_core::audit::Event;
 use nidan_core::email::EmailAddress;
 use nidan_core::id::AccountId;
 use nidan_core::language::Language;
-use nidan_core::secret::Secret;
-use nidan_core::time::{Span, Timestamp};
+use nidan_core::time::Span;
 
 use super::session::{self, Listed};
 use super::{FlowError, Job, Origin, record};
 use crate::app::App;
-pub use crate::store::account::Account;
-use crate::store::account::{self, LoginKey, NewAccount};
+use crate::store::account::{self, LoginKey};
+pub use crate::store::account::{Account, NewAccount};
 use crate::store::audit::{self, Recorded};
 use crate::store::authenticator;
 pub use crate::store::authenticator::Authenticator;
@@ -66,20 +65,8 @@ pub(super) async fn load(app: &Arc<App>, id: AccountId) -> Result<Option<Account
 
 /// An account that a site makes.
 pub struct Create {
-    /// Its e-mail address.
-    pub email: EmailAddress,
-    /// Whether the site has confirmed the address.
-    pub email_verified: bool,
-    /// The site's own name for it.
-    pub external_id: Option<String>,
-    /// The password's hash, made here or imported.
-    pub password: Option<Secret<String>>,
-    /// Its language.
-    pub language: Language,
-    /// The groups that the site puts it into.
-    pub groups: Vec<String>,
-    /// When its owner was last seen by the site.
-    pub last_seen_at: Option<Timestamp>,
+    /// What it starts with.
+    pub account: NewAccount,
     /// Who asked.
     pub origin: Origin,
 }
@@ -98,33 +85,24 @@ pub enum Created {
 /// claim whose account was not made is given back.
 pub async fn create(app: &Arc<App>, create: Create) -> Result<Created, FlowError> {
     let id = app.new_account_id();
-    let email_key = LoginKey::email(app, &create.email);
+    let email_key = LoginKey::email(app, &create.account.email);
     if !claim(app, email_key, id).await? {
         return Ok(Created::EmailInUse);
     }
-    let external_key = create.external_id.as_deref().map(|external_id| LoginKey::external_id(app, external_id));
+    let external_id = create.account.external_id.as_deref();
+    let external_key = external_id.map(|external_id| LoginKey::external_id(app, external_id));
     if let Some(key) = external_key
         && !claim(app, key, id).await?
     {
         release(app, email_key, id).await?;
         return Ok(Created::ExternalIdInUse);
     }
-    let new = NewAccount {
-        id,
-        active: true,
-        email: create.email,
-        email_verified: create.email_verified,
-        external_id: create.external_id,
-        password: create.password,
-        language: create.language,
-        groups: create.groups,
-        last_seen_at: create.last_seen_at,
-    };
-    let job = Job::new(app, (new, create.origin));
+    let job = Job::new(app, (id, create));
     let account = app.db.transact(job, |tx, job| {
         Box::pin(async move {
-            let account = account::insert(tx, &job.app, &job.input.0, job.now).await?;
-            record(tx, &job.app, &account, (Event::AccountCreated, &job.input.1, None), job.now).await?;
+            let (id, Create { account, origin }) = &job.input;
+            let account = account::insert(tx, &job.app, (*id, true), account, job.now).await?;
+            record(tx, &job.app, &account, (Event::AccountCreated, origin, None), job.now).await?;
             Ok(account)
         })
     });

@@ -26,7 +26,7 @@ pub mod grant;
 pub mod look;
 mod notice;
 pub mod once;
-mod open;
+pub(crate) mod open;
 pub mod remove_method;
 pub mod resend_code;
 pub mod session;

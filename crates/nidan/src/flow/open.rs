@@ -99,6 +99,17 @@ pub(super) struct CodeMessage {
     pub cause: Cause,
 }
 
+/// A challenge with a code of its own for the method that `open` awaits.
+pub(crate) fn sent(app: &App, open: &Open, now: Timestamp) -> Sent {
+    Sent {
+        id: open.challenge(),
+        authenticator: open.authenticator,
+        challenge: Challenge::open(Digits::Six, now, &app.policy),
+        key_version: app.keys.newest(),
+        tag: Tag::new(app.random.bytes()).to_string(),
+    }
+}
+
 /// Opens the challenge of the method that `open` awaits and claims its first message. `None`: the challenge is there
 /// already, and nothing was claimed.
 pub(super) async fn challenge(
@@ -108,13 +119,7 @@ pub(super) async fn challenge(
     message: CodeMessage,
     now: Timestamp,
 ) -> Result<Option<Leased>, StoreError> {
-    let sent = Sent {
-        id: open.challenge(),
-        authenticator: open.authenticator,
-        challenge: Challenge::open(Digits::Six, now, &app.policy),
-        key_version: app.keys.newest(),
-        tag: Tag::new(app.random.bytes()).to_string(),
-    };
+    let sent = sent(app, open, now);
     if !ceremony::open_challenge(tx, open, &sent).await? {
         return Ok(None);
     }

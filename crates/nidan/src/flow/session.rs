@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nidan_core::audit::Event;
 use nidan_core::id::{self, AccountId, SessionId};
+use nidan_core::language::Language;
 use nidan_core::time::{Span, Timestamp};
 use nidan_core::token::{Token, TokenHash, TokenKind};
 
@@ -25,6 +26,8 @@ pub struct Alive {
     pub session: Session,
     /// The hash of the token that was presented.
     pub token: TokenHash,
+    /// The account's language.
+    pub language: Language,
 }
 
 /// The session of a presented token; `None` if there is none that is alive.
@@ -40,7 +43,7 @@ pub async fn check(app: &Arc<App>, token: &str) -> Result<Option<Alive>, FlowErr
         let job = Job::new(app, (account, found.session.id));
         app.db.transact(job, |tx, job| Box::pin(session::touch(tx, job.input.0, job.input.1, job.now))).await?;
     }
-    Ok(Some(Alive { account, session: found.session, token: hash }))
+    Ok(Some(Alive { account, session: found.session, token: hash, language: found.language }))
 }
 
 /// A way out, or the end of somebody's session or device.

@@ -84,8 +84,6 @@ impl Job<Begin> {
         let (app, now) = (&*self.app, self.now);
         let Begin { email, phc, in_use, origin } = &self.input;
         let new = NewAccount {
-            id: app.new_account_id(),
-            active: false,
             email: email.clone(),
             email_verified: false,
             external_id: None,
@@ -94,7 +92,7 @@ impl Job<Begin> {
             groups: Vec::new(),
             last_seen_at: None,
         };
-        let account = account::insert(tx, app, &new, now).await?;
+        let account = account::insert(tx, app, (app.new_account_id(), false), &new, now).await?;
         let (id, holder, token) = open::new_holder(app, &account, true, now);
         let ceremony = NewCeremony {
             id,

@@ -184,10 +184,6 @@ pub(super) fn language(tag: &str) -> Result<Language, StoreError> {
 
 /// What a new account starts with.
 pub struct NewAccount {
-    /// Its id.
-    pub id: AccountId,
-    /// Whether it can be signed in to at once.
-    pub active: bool,
     /// Its e-mail address.
     pub email: EmailAddress,
     /// Whether somebody vouches for the address.
@@ -204,18 +200,24 @@ pub struct NewAccount {
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// Adds an account and gives it back opened.
-pub async fn insert(tx: &mut Tx<'_>, app: &App, new: &NewAccount, now: Timestamp) -> Result<Account, StoreError> {
-    let (key, wrapped) = app.keys.new_data_key(new.id, &app.random);
+/// Adds an account, which can be signed in to at once if it is `active`, and gives it back opened.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (id, active): (AccountId, bool),
+    new: &NewAccount,
+    now: Timestamp,
+) -> Result<Account, StoreError> {
+    let (key, wrapped) = app.keys.new_data_key(id, &app.random);
     let sealing = Sealing { key, random: app.random.clone() };
-    let row = new.id.as_bytes();
+    let row = id.as_bytes();
     let password = new.password.as_ref().map(|phc| sealing.seal(PASSWORD, row, phc.expose().as_bytes()));
     let email_verified_at = new.email_verified.then_some(now);
     let groups = serde_json::to_string(&new.groups).unwrap_or_default();
     let external_id = new.external_id.as_ref().map(|text| sealing.seal(EXTERNAL_ID, row, text.as_bytes()));
     let values = [
-        new.id.into(),
-        new.active.into(),
+        id.into(),
+        active.into(),
         wrapped.into(),
         sealing.seal(EMAIL, row, new.email.as_str().as_bytes()).into(),
         email_verified_at.into(),
@@ -228,8 +230,8 @@ pub async fn insert(tx: &mut Tx<'_>, app: &App, new: &NewAccount, now: Timestamp
     ];
     tx.execute(&INSERT, &values).await?;
     Ok(Account {
-        id: new.id,
-        active: new.active,
+        id,
+        active,
         email: new.email.clone(),
         email_verified_at,
         external_id: new.external_id.clone(),

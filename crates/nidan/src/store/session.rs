@@ -1,20 +1,21 @@
 //! Sessions.
 
 use nidan_core::id::{AccountId, DeviceId, SessionId};
+use nidan_core::language::Language;
 use nidan_core::time::{Span, Timestamp};
 use nidan_core::token::TokenHash;
 
-use super::account::Account;
+use super::account::{self, Account};
 use super::client::{self, Client};
 use super::{Row, StoreError, Tx, sql};
 
 sql! {
     FIND = "SELECT s.session_id, s.token_hash, s.device_id, s.level, s.amr, s.sec_epoch, s.client, s.auth_ms, s.last_used_ms,
-                   s.expires_ms, a.sec_epoch
+                   s.expires_ms, a.sec_epoch, a.language
               FROM session s JOIN account a ON a.account_id = s.account_id
              WHERE s.account_id = $1 AND s.session_id = $2";
     LIST = "SELECT s.session_id, s.token_hash, s.device_id, s.level, s.amr, s.sec_epoch, s.client, s.auth_ms, s.last_used_ms,
-                   s.expires_ms, a.sec_epoch
+                   s.expires_ms, a.sec_epoch, a.language
               FROM session s JOIN account a ON a.account_id = s.account_id
              WHERE s.account_id = $1 ORDER BY s.last_used_ms DESC, s.session_id";
     INSERT = "INSERT INTO session (account_id, session_id, token_hash, device_id, level, amr, sec_epoch, client, auth_ms,
@@ -52,12 +53,14 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
-/// What a look-up found, with the account's epoch of the same moment.
+/// What a look-up found, with what the account says at the same moment.
 pub struct Found {
     /// The session.
     pub session: Session,
     /// The account's security epoch now.
     pub epoch: i64,
+    /// The account's language.
+    pub language: Language,
     client: Vec<u8>,
 }
 
@@ -86,7 +89,8 @@ fn read(row: &Row) -> Result<Found, StoreError> {
         last_used_at: row.time(8)?,
         expires_at: row.time(9)?,
     };
-    Ok(Found { session, epoch: row.int(10)?, client: row.blob(6)?.to_vec() })
+    let language = account::language(row.text(11)?)?;
+    Ok(Found { session, epoch: row.int(10)?, language, client: row.blob(6)?.to_vec() })
 }
 
 /// The session, if there is one; whether it is alive is for the caller to ask.

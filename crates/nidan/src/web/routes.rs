@@ -120,7 +120,7 @@ fn dress(web: &Web, problem: &Problem, asked: &Asked) -> Option<Response> {
         _ => ErrorKind::Broken,
     };
     let cookies = Cookies::read(&asked.headers).ok();
-    let language = lang::choose(cookies.as_ref(), &asked.headers, web.app.site.language);
+    let language = lang::choose(cookies.as_ref(), None, &asked.headers, web.app.site.language);
     let frame = Frame {
         t: web.app.texts.of(language),
         brand: &web.app.site.name,

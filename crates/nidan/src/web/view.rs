@@ -147,7 +147,7 @@ pub enum CodeProblem {
 
 impl CodeProblem {
     fn ends_it(self) -> bool {
-        self == Self::UsedUp
+        matches!(self, Self::UsedUp | Self::Expired)
     }
 }
 

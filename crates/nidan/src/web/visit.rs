@@ -58,11 +58,13 @@ impl FromRequestParts<Web> for Visit {
         let chosen = field("lang").and_then(|tag| Language::from_tag(&tag));
         let (notice, to) = (field("notice"), field("to"));
         fields.finish()?;
-        let language = chosen.unwrap_or_else(|| lang::choose(Some(&cookies), &parts.headers, web.app.site.language));
         let session = match cookies.get(CookieName::Session) {
             Some(token) => session::check(&web.app, token.expose()).await?,
             None => None,
         };
+        let account = session.as_ref().map(|alive| alive.language);
+        let language =
+            chosen.unwrap_or_else(|| lang::choose(Some(&cookies), account, &parts.headers, web.app.site.language));
         let (browser, is_new) = match csrf::browser(&cookies) {
             Some(browser) => (browser, false),
             None => (web.app.random.bytes(), true),

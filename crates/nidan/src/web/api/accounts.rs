@@ -149,7 +149,7 @@ async fn create(
         (None, None) => None,
     };
     let language = new.language.unwrap_or(app.site.language);
-    let create = Create {
+    let account = accounts::NewAccount {
         email,
         email_verified: new.email_verified.unwrap_or(false),
         external_id: new.external_id,
@@ -157,8 +157,8 @@ async fn create(
         language,
         groups: new.groups.unwrap_or_default(),
         last_seen_at: new.last_seen_at.or((!imported).then_some(now)),
-        origin: may.origin(language),
     };
+    let create = Create { account, origin: may.origin(language) };
     match accounts::create(&app, create).await? {
         Created::Account(account) => {
             let location = format!("/api/v1/accounts/{}", account.id);

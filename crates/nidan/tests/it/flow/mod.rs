@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use nidan::app::{App, Clock, ManualClock, Random};
 use nidan::config::Settings;
-use nidan::flow::accounts::{Create, Created, Who, create};
+use nidan::flow::accounts::{Create, Created, NewAccount, Who, create};
 use nidan::flow::add_method::{AddMethod, Added, NewMeans, add, confirming};
 use nidan::flow::check_code::{CheckCode, Checked, check};
 use nidan::flow::grant::Granted;
@@ -95,7 +95,7 @@ impl Flows {
     }
 
     async fn create(&self, email: &str) -> Created {
-        let new = Create {
+        let account = NewAccount {
             email: EmailAddress::parse(email).expect("an address"),
             email_verified: true,
             external_id: None,
@@ -103,8 +103,8 @@ impl Flows {
             language: Language::Ja,
             groups: Vec::new(),
             last_seen_at: None,
-            origin: origin(),
         };
+        let new = Create { account, origin: origin() };
         create(&self.app, new).await.expect("no failure")
     }
 

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use serde_json::json;
 
 use super::person::{PHONE, Person, leads_to};
 use crate::app::{TestServer, on_both_databases};
@@ -12,6 +13,7 @@ on_both_databases! {
     addresses_and_methods_that_do_not_exist
     the_demo_phone_is_for_who_sits_here
     the_language_is_chosen_and_kept
+    the_accounts_language_goes_before_the_browsers
     the_server_says_how_it_is
 }
 
@@ -137,6 +139,20 @@ async fn the_language_is_chosen_and_kept(server: &TestServer) {
     assert!(browser.get("/sign-in?lang=en").await.body.contains("<html lang=\"en\">"));
     assert!(browser.get("/sign-up").await.body.contains("<html lang=\"en\">"), "kept");
     assert!(browser.get("/nowhere").await.body.contains("<html lang=\"en\">"), "on error pages too");
+}
+
+async fn the_accounts_language_goes_before_the_browsers(server: &TestServer) {
+    let person = Person::signed_up(server).await;
+    let english = [("accept-language", "en-GB")];
+    let page = async |path| person.browser.ask("GET", path, &english, b"").await.expect(200).body;
+    assert!(page("/security").await.contains("<html lang=\"ja\">"), "as at the sign-up");
+    let (account, session) = (server.site().await, person.browser.cookie("__Host-nidan_session").expect("signed in"));
+    let found = account.post_json("/api/v1/sessions/check", &json!({"session_token": session})).await.expect(200);
+    let account_path = format!("/api/v1/accounts/{}", found.text("/account_id"));
+    account.send_json("PATCH", &account_path, &json!({"language": "en"})).await.expect(200);
+    assert!(person.browser.get("/security").await.body.contains("<html lang=\"en\">"), "as the account says now");
+    assert!(page("/security?lang=ja").await.contains("<html lang=\"ja\">"), "as this browser's reader says");
+    assert!(page("/security").await.contains("<html lang=\"ja\">"), "kept");
 }
 
 async fn the_server_says_how_it_is(server: &TestServer) {

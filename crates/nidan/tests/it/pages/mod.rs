@@ -1,6 +1,7 @@
 //! The pages, as a browser without JavaScript uses them.
 
 mod bad_input;
+mod limits;
 mod order;
 mod person;
 mod sign_in;

@@ -47,6 +47,9 @@ async fn a_resend_repeats_the_code_and_is_spaced(server: &TestServer) {
     }
     server.clock.advance(Span::seconds(120));
     assert_eq!(resend().await, "/sign-in/code?notice=not-sent", "three messages are all");
+    let page = person.browser.get("/sign-in/code?notice=not-sent").await.expect(200).body;
+    assert!(page.contains("送れる回数の上限"), "the page says so: {page}");
+    assert!(!page.contains("action=\"/sign-in/resend\"") && page.contains("href=\"/sign-in/other-ways\""), "{page}");
     assert_eq!(leads_to(&person.type_code(&code, false).await), "/security");
 }
 
@@ -57,6 +60,8 @@ async fn a_code_that_came_too_late_is_told_so(server: &TestServer) {
     server.clock.advance(server.app.policy.code_life);
     let refused = person.type_code(&code, false).await.expect(422);
     assert!(refused.body.contains("有効期限が切れました"), "{}", refused.body);
+    assert!(!refused.body.contains("name=\"code\""), "no field for a code that nothing can be typed for");
+    assert!(refused.body.contains("href=\"/sign-in\""), "a way to begin again");
     assert_eq!(leads_to(&person.browser.get("/sign-in/code").await), "/sign-in?notice=ran-out");
     assert!(person.browser.cookie("__Host-nidan_flow").is_none());
     assert!(person.browser.cookie(SESSION).is_none());
