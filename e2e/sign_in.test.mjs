@@ -126,6 +126,8 @@ test('a device that was not to be trusted is asked again; revoking and signing o
   await owner.typeSmsCode(first);
 
   const second = await Reader.open(browser, server, { language: 'en', name: 'everywhere-second' });
+  // Chosen in this browser: else the page would speak the account's language to who is signed in.
+  await second.goto('/sign-in?lang=en');
   await owner.typePassword(second);
   await owner.typeSmsCode(second);
   await second.goto('/security');
