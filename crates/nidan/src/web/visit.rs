@@ -56,8 +56,8 @@ impl FromRequestParts<Web> for Visit {
         let mut fields = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
         let mut field = |name| fields.optional(name).map(|value| value.expose().clone());
         let chosen = field("lang").and_then(|tag| Language::from_tag(&tag));
+        // What else is there stands for nothing: mail programs and campaigns hang their own marks onto addresses.
         let (notice, to) = (field("notice"), field("to"));
-        fields.finish()?;
         let session = match cookies.get(CookieName::Session) {
             Some(token) => session::check(&web.app, token.expose()).await?,
             None => None,

