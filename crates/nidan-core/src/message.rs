@@ -137,20 +137,20 @@ pub fn fit<'a>(full: &'a str, compact: &'a str) -> Result<Fitted<'a>, TooLong> {
     Err(TooLong { excess: sms_text::units(compact).excess() })
 }
 
-/// Domain and code of a message's last line, `@example.jp #482916`, as a phone reads them to fill the code in on that site
-/// and no other (WICG "Origin-bound one-time codes delivered via SMS"); `None` if a phone would not.
-pub fn parse_origin_bound(last_line: &str) -> Option<(&str, &str)> {
-    let (domain, rest) = last_line.strip_prefix('@')?.split_once(' ')?;
-    let code = rest.strip_prefix('#')?.split(' ').next()?;
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    (!domain.is_empty() && domain.bytes().all(is_host) && !code.is_empty()).then_some((domain, code))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use nidan_wire::sms_text::Alphabet;
     use proptest::prelude::*;
+
+    /// Domain and code of a message's last line, `@example.jp #482916`, as a phone reads them to fill the code in on that site
+    /// and no other (WICG "Origin-bound one-time codes delivered via SMS"); `None` if a phone would not.
+    fn parse_origin_bound(last_line: &str) -> Option<(&str, &str)> {
+        let (domain, rest) = last_line.strip_prefix('@')?.split_once(' ')?;
+        let code = rest.strip_prefix('#')?.split(' ').next()?;
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+        (!domain.is_empty() && domain.bytes().all(is_host) && !code.is_empty()).then_some((domain, code))
+    }
 
     const JA_SIGN_IN: &str =
         "【例社】確認コード 482916\n画面の記号がKXの時だけ入力\n本日2通目・誰にも教えないで\n@example.jp #482916";

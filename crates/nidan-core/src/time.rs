@@ -46,9 +46,6 @@ impl Timestamp {
 pub struct Span(i64);
 
 impl Span {
-    /// No time at all.
-    pub const ZERO: Self = Self(0);
-
     /// So many milliseconds.
     pub const fn ms(ms: i64) -> Self {
         Self(ms)
