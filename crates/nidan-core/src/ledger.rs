@@ -57,6 +57,82 @@ impl State {
     }
 }
 
+/// What a carrier says became of a message it had taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Receipt {
+    /// It is still on its way.
+    EnRoute,
+    /// It reached the phone or mailbox.
+    Delivered,
+    /// It did not.
+    Undelivered,
+    /// Its validity ended before it could be delivered.
+    Expired,
+    /// The carrier, or the network behind it, refused it after all.
+    Rejected,
+    /// The carrier does not know.
+    Unknown,
+}
+
+/// Why a message is in the state that it is in. Named, never free text: what a carrier writes is not shown to anybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// No route carries this channel, country or kind of number.
+    NoRoute,
+    /// The route is not connected.
+    RouteDown,
+    /// The carrier does not know us by the name and secret that we gave.
+    LoginRefused,
+    /// The carrier wants us to be slower.
+    Throttled,
+    /// The carrier's queue is full.
+    QueueFull,
+    /// The carrier had a fault of its own.
+    CarrierFault,
+    /// The carrier refuses this number or address.
+    DestinationRefused,
+    /// The carrier refuses what we sent: sender, text or a setting.
+    MessageRefused,
+    /// What the route may cost in a day is spent.
+    CostCap,
+    /// No answer came in time.
+    NoAnswer,
+    /// The connection was lost before the answer.
+    LinkLost,
+    /// The node that had it died, or lost its way to the database.
+    WorkerLost,
+    /// A receipt says so.
+    Receipt,
+}
+
+const REASONS: [(Reason, &str); 13] = [
+    (Reason::NoRoute, "no_route"),
+    (Reason::RouteDown, "route_down"),
+    (Reason::LoginRefused, "login_refused"),
+    (Reason::Throttled, "throttled"),
+    (Reason::QueueFull, "queue_full"),
+    (Reason::CarrierFault, "carrier_fault"),
+    (Reason::DestinationRefused, "destination_refused"),
+    (Reason::MessageRefused, "message_refused"),
+    (Reason::CostCap, "cost_cap"),
+    (Reason::NoAnswer, "no_answer"),
+    (Reason::LinkLost, "link_lost"),
+    (Reason::WorkerLost, "worker_lost"),
+    (Reason::Receipt, "receipt"),
+];
+
+impl Reason {
+    /// Its name in the database and outside.
+    pub fn name(self) -> &'static str {
+        REASONS[self as usize].1
+    }
+
+    /// From its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        REASONS.into_iter().find(|(_, known)| *known == name).map(|(reason, _)| reason)
+    }
+}
+
 /// A message whose lease has run out: its worker died, or lost its way to the database.
 #[derive(Clone, Copy, Debug)]
 pub struct Abandoned {

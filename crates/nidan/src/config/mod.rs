@@ -7,6 +7,7 @@ mod given;
 mod print;
 mod routes;
 mod table;
+pub mod ways;
 
 pub use print::print_default;
 pub use routes::{Channel, Route, RouteKind};
