@@ -6,17 +6,26 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod bucket;
+pub mod budget;
 pub mod ceremony;
+pub mod client_network;
 pub mod code;
 pub mod device;
 pub mod email;
 pub mod fate;
+pub mod flood;
+pub mod guess_bound;
 pub mod id;
+pub mod ladder;
+pub mod lane;
 pub mod language;
 pub mod ledger;
 pub mod message;
 pub mod methods;
 pub mod password;
+pub mod password_known;
+pub mod permits;
 pub mod phone;
 pub mod policy;
 pub mod secret;

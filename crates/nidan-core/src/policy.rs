@@ -44,6 +44,114 @@ pub struct Policy {
     pub message_lease: Span,
     /// How long the reply to a request with an `Idempotency-Key` is kept.
     pub idempotency_life: Span,
+    /// Messages in an hour that were not answered, from devices that completed the second step before. Nobody presses
+    /// more often.
+    pub lane_known_hour_max: u8,
+    /// The same in a day.
+    pub lane_known_day_max: u8,
+    /// Unanswered messages at once with the right password on an unknown device: what closes this lane, see
+    /// `password_known_day_max`.
+    pub lane_password_burst: u8,
+    /// After how long one more of them may go. An hour: whoever made three mistakes is not kept out all day.
+    pub lane_password_refill: Span,
+    /// The same in a day: twice the burst.
+    pub lane_password_day_max: u8,
+    /// E-mails in an hour where nothing is proven yet, per account and per address. Whoever is not served by three
+    /// looks into another mailbox.
+    pub mail_hour_max: u8,
+    /// The same in a day.
+    pub mail_day_max: u8,
+    /// Unanswered messages in an hour to one number, whichever accounts they are for: more than one lane, less than a
+    /// nuisance.
+    pub number_hour_max: u8,
+    /// Of these, so many are kept for known devices, so that strangers cannot use a number up.
+    pub number_hour_known: u8,
+    /// Unanswered messages in a day to one number.
+    pub number_day_max: u8,
+    /// Of these, so many are kept for known devices.
+    pub number_day_known: u8,
+    /// Messages in a day to one number, answered or not: the ceiling that no mistake of anybody's lifts.
+    pub number_ceiling: u8,
+    /// Of these, so many are kept for known devices.
+    pub number_ceiling_known: u8,
+    /// Messages in a day to a number that is not verified and does not answer. Three, since a stranger may have typed
+    /// it.
+    pub setup_number_day_max: u8,
+    /// Unverified numbers in a day that one account may have messages sent to: the right one and two slips.
+    pub setup_account_day_max: u8,
+    /// Unfinished setups in an hour from one network (IPv4 /24, IPv6 /48) of which few are ever finished.
+    pub setup_network_hour_max: u32,
+    /// Few: less than this share. Carriers put thousands of honest people behind one address, and those finish.
+    pub setup_network_completed_percent: u8,
+    /// Messages in an hour to unverified numbers, over all accounts, that are always allowed. A small site's busiest
+    /// hour.
+    pub setup_hour_min: u32,
+    /// How many times the usual of this hour of the day is allowed, where that is more: honest days differ by less.
+    pub setup_median_times: u32,
+    /// Half of that is kept for accounts of this age: who pumps messages makes fresh ones.
+    pub setup_old_account: Span,
+    /// Unfinished setups at the numbers of one block (the last four digits cut off), of which very few are finished,
+    /// before it is closed. Pumping pays by ranges.
+    pub block_messages_max: u32,
+    /// Very few: less than this share.
+    pub block_completed_percent: u8,
+    /// For how long it is closed to setups.
+    pub block_quarantine: Span,
+    /// Messages in a day to numbers of one country. A million accounts send about 20,000.
+    pub country_day_max: u32,
+    /// Share of what a route may cost in a day that is kept for sign-ins, so that setups cannot spend it.
+    pub money_kept_percent: u8,
+    /// Unfinished sign-ins in an hour from one source (IPv4 address, IPv6 /64) over several accounts, where few are
+    /// finished, before it has to type an e-mailed secret first.
+    pub source_hour_max: u32,
+    /// Several: at least so many. One household's accounts are fewer.
+    pub source_accounts_min: u32,
+    /// Few: less than this share.
+    pub source_completed_percent: u8,
+    /// Unanswered sign-ins with the right password from unknown devices in 24 hours, after which somebody else is taken
+    /// to know it. An owner who asks for a code three times and never types one is rarer than a thief.
+    pub password_known_day_max: u8,
+    /// The same in 7 days: for a thief who takes his time.
+    pub password_known_week_max: u8,
+    /// Times in a day that a secret from the owner's mailbox frees a message all the same.
+    pub releases_day_max: u8,
+    /// Guesses from unknown devices in a year that are evaluated against six digits. At 10 in a million, 100 of 10
+    /// million accounts whose passwords are all known fall in a year.
+    pub ladder_six_max: u8,
+    /// Guesses from unknown devices in a year that are evaluated at all. The other 190 are against eight digits and add
+    /// a fiftieth.
+    pub ladder_year_max: u8,
+    /// The same in a day.
+    pub ladder_day_max: u8,
+    /// The same in 30 days, so that one bad week does not use the year up.
+    pub ladder_month_max: u8,
+    /// After the first wrong guess of an unknown device, how long until the next sign-in from one. Doubles with each.
+    pub ladder_wait_first: Span,
+    /// What it grows to while six digits are asked for.
+    pub ladder_wait_six_max: Span,
+    /// What it grows to after that. Waits that end at an hour would leave a thief 8,770 guesses a year.
+    pub ladder_wait_max: Span,
+    /// Wrong codes in 24 hours on one known device. They count for nobody else, and nobody else's count here.
+    pub device_guesses_day_max: u8,
+    /// Wrong codes in the life of its token, after which it is forgotten: its copy may be at work.
+    pub device_guesses_life_max: u8,
+    /// Wrong codes from unknown devices in 10 minutes, over all accounts, that are never an alarm.
+    pub breaker_failures_min: u32,
+    /// How many times the usual of this hour is no alarm, where that is more. Beyond it everybody unknown types eight
+    /// digits.
+    pub breaker_median_times: u32,
+    /// How long it has to be calm again.
+    pub breaker_calm: Span,
+    /// Wrong passwords in an hour for one account from unknown devices.
+    pub password_hour_max: u8,
+    /// The same in a day.
+    pub password_day_max: u8,
+    /// The same in 30 days: of a password that falls to 10^6 guesses, one in 10,000. Then the mailbox or a known device
+    /// has to agree.
+    pub password_month_max: u8,
+    /// Accounts in an hour that one source (IPv4 address, IPv6 /64) may give wrong passwords for: whoever tries a
+    /// stolen list has more.
+    pub password_network_max: u32,
 }
 
 impl Default for Policy {
@@ -67,6 +175,53 @@ impl Default for Policy {
             unconfirmed_account_life: Span::days(1),
             message_lease: Span::seconds(15),
             idempotency_life: Span::days(1),
+            lane_known_hour_max: 6,
+            lane_known_day_max: 12,
+            lane_password_burst: 3,
+            lane_password_refill: Span::minutes(60),
+            lane_password_day_max: 6,
+            mail_hour_max: 3,
+            mail_day_max: 6,
+            number_hour_max: 8,
+            number_hour_known: 2,
+            number_day_max: 15,
+            number_day_known: 4,
+            number_ceiling: 30,
+            number_ceiling_known: 10,
+            setup_number_day_max: 3,
+            setup_account_day_max: 3,
+            setup_network_hour_max: 10,
+            setup_network_completed_percent: 50,
+            setup_hour_min: 60,
+            setup_median_times: 3,
+            setup_old_account: Span::days(7),
+            block_messages_max: 20,
+            block_completed_percent: 25,
+            block_quarantine: Span::days(1),
+            country_day_max: 50_000,
+            money_kept_percent: 50,
+            source_hour_max: 20,
+            source_accounts_min: 5,
+            source_completed_percent: 50,
+            password_known_day_max: 3,
+            password_known_week_max: 6,
+            releases_day_max: 3,
+            ladder_six_max: 10,
+            ladder_year_max: 200,
+            ladder_day_max: 10,
+            ladder_month_max: 40,
+            ladder_wait_first: Span::seconds(30),
+            ladder_wait_six_max: Span::minutes(60),
+            ladder_wait_max: Span::days(1),
+            device_guesses_day_max: 10,
+            device_guesses_life_max: 20,
+            breaker_failures_min: 500,
+            breaker_median_times: 5,
+            breaker_calm: Span::minutes(60),
+            password_hour_max: 10,
+            password_day_max: 30,
+            password_month_max: 100,
+            password_network_max: 20,
         }
     }
 }

@@ -21,6 +21,9 @@ pub const STEP_SECONDS: i64 = 30;
 /// Digits of a code.
 pub const DIGITS: usize = 6;
 
+/// Steps that are accepted at any moment: the current one and the one before.
+pub const WINDOW_STEPS: i64 = 2;
+
 /// Steps to either side that are searched once, when an app is enrolled and nothing is known about its clock.
 const ENROLMENT_STEPS: i64 = 2;
 /// Seconds by which one success moves the learnt offset at most.
@@ -142,9 +145,38 @@ pub fn verify(seed: &Seed, typed: &str, now: Timestamp, learnt: Learnt, policy: 
     let is_code_of = |step| same_bytes(code_at(seed, step).expose().as_bytes(), typed.as_bytes());
     // The code accepted last is told from a wrong one even when its time is over.
     let mut verdict = if is_code_of(learnt.last_step) { TotpVerdict::AlreadyUsed } else { TotpVerdict::Wrong };
-    for step in [current - 1, current] {
+    for step in current - WINDOW_STEPS + 1..=current {
         let drift = relearnt(drift, app_seconds - step * STEP_SECONDS).clamp(-drift_max, drift_max);
         verdict = match (is_code_of(step), step > learnt.last_step) {
+            (true, true) => TotpVerdict::Accepted { step, drift },
+            (true, false) => TotpVerdict::AlreadyUsed,
+            (false, _) => verdict,
+        };
+    }
+    verdict
+}
+
+/// Checks two codes of an app that follow each other, for when one is too little: `first` and then `next`, folded already. One
+/// joint verdict, so that nothing is learnt from half a guess; of 10^12 pairs two are accepted. The second code is held
+/// against the steps that [`verify`] accepts, the first against the one before; neither may have been used. Every candidate
+/// is computed and compared.
+pub fn verify_pair(
+    seed: &Seed,
+    [first, next]: [&str; 2],
+    now: Timestamp,
+    learnt: Learnt,
+    policy: &Policy,
+) -> TotpVerdict {
+    let drift_max = i64::from(policy.totp_drift_steps_max) * STEP_SECONDS;
+    let drift = learnt.drift.clamp(-drift_max, drift_max);
+    let app_seconds = now.seconds() + drift;
+    let current = app_seconds.div_euclid(STEP_SECONDS);
+    let is_code_of = |step, typed: &str| same_bytes(code_at(seed, step).expose().as_bytes(), typed.as_bytes());
+    let mut verdict = TotpVerdict::Wrong;
+    for step in current - WINDOW_STEPS + 1..=current {
+        let drift = relearnt(drift, app_seconds - step * STEP_SECONDS).clamp(-drift_max, drift_max);
+        let is_pair = is_code_of(step - 1, first) & is_code_of(step, next);
+        verdict = match (is_pair, step - 1 > learnt.last_step) {
             (true, true) => TotpVerdict::Accepted { step, drift },
             (true, false) => TotpVerdict::AlreadyUsed,
             (false, _) => verdict,

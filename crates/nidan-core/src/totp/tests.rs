@@ -161,6 +161,34 @@ fn a_code_is_accepted_once() {
     assert_eq!(verify(&seed, code.expose(), at(BEGIN + 40), learnt, &policy), TotpVerdict::AlreadyUsed);
 }
 
+/// Every pair of steps around now, every second, every step used before: accepted are two in a row, of which the second is
+/// within the window and neither was used.
+#[test]
+fn a_pair_is_two_codes_in_a_row_with_one_verdict() {
+    let seed = seed_of_distinct_codes();
+    let begin = step_at(at(BEGIN));
+    let codes: Vec<_> = (-4..=3).map(|step| code_at(&seed, begin + step)).collect();
+    let policy = Policy::default();
+    for (drift, second) in [-60, -7, 0, 30].into_iter().flat_map(|drift| [0, 4, 15, 29].map(|second| (drift, second))) {
+        for (first, next, last) in (-4..=3_i64)
+            .flat_map(|first| (-4..=3_i64).flat_map(move |next| (-4..=3).map(move |last| (first, next, last))))
+        {
+            let typed = [first, next].map(|step| codes[(step + 4) as usize].expose().as_str());
+            let learnt = Learnt { drift, last_step: begin + last };
+            let age = second + drift - next * 30;
+            let pair = next == first + 1 && (0..60).contains(&age);
+            match verify_pair(&seed, typed, at(BEGIN + second), learnt, &policy) {
+                TotpVerdict::Accepted { step, drift: moved } => {
+                    assert!(pair && first > last && step == begin + next, "{first} {next} {last}");
+                    assert!((moved - drift).abs() <= 5 && moved.abs() <= 60);
+                }
+                TotpVerdict::AlreadyUsed => assert!(pair && first <= last, "{first} {next} {last}"),
+                TotpVerdict::Wrong => assert!(!pair, "{first} {next} {last}"),
+            }
+        }
+    }
+}
+
 /// Where two steps of the window have the same code, the one that was not used yet counts.
 #[test]
 fn a_code_that_two_steps_share_is_good_for_the_later() {

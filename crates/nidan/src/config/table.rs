@@ -226,6 +226,74 @@ pub(super) const NUMBERS: &[Number] = numbers! {
         "How long an account is kept whose e-mail address was never confirmed.";
     seconds message_lease "message_lease_seconds" 5..=300, "How long a worker holds a message before another may take it over.";
     seconds idempotency_life "idempotency_life_seconds" 3_600..=7 * DAY, "How long replies are kept for an Idempotency-Key.";
+    number lane_known_hour_max "lane_known_hour_max" 1..=100,
+        "Unanswered messages an hour, asked for on known devices of one account.";
+    number lane_known_day_max "lane_known_day_max" 1..=200, "The same a day.";
+    number lane_password_burst "lane_password_burst" 1..=20,
+        "Unanswered messages at once with the right password on an unknown device.";
+    seconds lane_password_refill "lane_password_refill_seconds" 60..=DAY, "After how long one more of them may go.";
+    number lane_password_day_max "lane_password_day_max" 1..=100, "The same a day.";
+    number mail_hour_max "mail_hour_max" 1..=50, "E-mails an hour to an address where nothing is proven yet.";
+    number mail_day_max "mail_day_max" 1..=100, "The same a day.";
+    number number_hour_max "number_hour_max" 1..=100, "Unanswered messages an hour to one number over all accounts.";
+    number number_hour_known "number_hour_known" 0..=100, "Of these, kept for known devices.";
+    number number_day_max "number_day_max" 1..=200, "Unanswered messages a day to one number.";
+    number number_day_known "number_day_known" 0..=200, "Of these, kept for known devices.";
+    number number_ceiling "number_ceiling" 1..=250, "Messages a day to one number, answered or not.";
+    number number_ceiling_known "number_ceiling_known" 0..=250, "Of these, kept for known devices.";
+    number setup_number_day_max "setup_number_day_max" 1..=50,
+        "Unanswered messages a day to a number that is not verified yet.";
+    number setup_account_day_max "setup_account_day_max" 1..=50, "Unverified numbers a day of one account.";
+    number setup_network_hour_max "setup_network_hour_max" 1..=100_000,
+        "Unfinished setups an hour from one network, where few are finished.";
+    number setup_network_completed_percent "setup_network_completed_percent" 0..=100, "Few: less than this percentage.";
+    number setup_hour_min "setup_hour_min" 1..=1_000_000,
+        "Messages an hour to unverified numbers of all accounts that are always allowed.";
+    number setup_median_times "setup_median_times" 1..=100, "How many times the usual of this hour is allowed.";
+    seconds setup_old_account "setup_old_account_seconds" 0..=365 * DAY,
+        "Half of that is kept for accounts of this age.";
+    number block_messages_max "block_messages_max" 1..=10_000,
+        "Unfinished setups at one block of 10,000 numbers, where very few are finished, before it is closed.";
+    number block_completed_percent "block_completed_percent" 0..=100, "Very few: less than this percentage.";
+    seconds block_quarantine "block_quarantine_seconds" 3_600..=30 * DAY, "For how long it is closed to setups.";
+    number country_day_max "country_day_max" 1..=10_000_000, "Messages a day to numbers of one country.";
+    number money_kept_percent "money_kept_percent" 0..=100,
+        "Percentage of a route's daily cost that is kept for sign-ins.";
+    number source_hour_max "source_hour_max" 1..=100_000,
+        "Unfinished sign-ins an hour from one source over several accounts, where few are finished, before an e-mailed secret is asked.";
+    number source_accounts_min "source_accounts_min" 1..=1_000, "Several: at least so many.";
+    number source_completed_percent "source_completed_percent" 0..=100, "Few: less than this percentage.";
+    number password_known_day_max "password_known_day_max" 1..=50,
+        "Unanswered sign-ins with the right password in 24 hours, after which a stranger is taken to know it.";
+    number password_known_week_max "password_known_week_max" 1..=100, "The same in 7 days.";
+    number releases_day_max "releases_day_max" 0..=20,
+        "Times a day that an e-mailed secret frees a message all the same.";
+    number ladder_six_max "ladder_six_max" 1..=50,
+        "Guesses a year, from unknown devices, against six digits; then eight digits or two codes of the app.";
+    number ladder_year_max "ladder_year_max" 10..=250,
+        "Guesses a year, from unknown devices, that are evaluated at all.";
+    number ladder_day_max "ladder_day_max" 5..=100, "The same a day.";
+    number ladder_month_max "ladder_month_max" 5..=250, "The same in 30 days.";
+    seconds ladder_wait_first "ladder_wait_first_seconds" 1..=3_600,
+        "Wait after the first wrong guess from an unknown device; doubles with each.";
+    seconds ladder_wait_six_max "ladder_wait_six_max_seconds" 60..=DAY,
+        "What it grows to while six digits are asked for.";
+    seconds ladder_wait_max "ladder_wait_max_seconds" 3_600..=7 * DAY, "What it grows to after that.";
+    number device_guesses_day_max "device_guesses_day_max" 5..=50, "Wrong codes in 24 hours on one known device.";
+    number device_guesses_life_max "device_guesses_life_max" 5..=250,
+        "Wrong codes in the life of a known device, after which it is forgotten.";
+    number breaker_failures_min "breaker_failures_min" 10..=1_000_000,
+        "Wrong codes from unknown devices in 10 minutes, over all accounts, that are never an alarm.";
+    number breaker_median_times "breaker_median_times" 1..=100,
+        "How many times the usual is no alarm. Beyond it, unknown devices need eight digits.";
+    seconds breaker_calm "breaker_calm_seconds" 600..=DAY, "How long it has to be calm again.";
+    number password_hour_max "password_hour_max" 3..=100,
+        "Wrong passwords an hour for one account, from unknown devices.";
+    number password_day_max "password_day_max" 3..=250, "The same a day.";
+    number password_month_max "password_month_max" 10..=250,
+        "The same in 30 days; then the mailbox or a known device has to agree.";
+    number password_network_max "password_network_max" 1..=100_000,
+        "Accounts an hour that one source may give wrong passwords for.";
 };
 
 #[cfg(test)]
