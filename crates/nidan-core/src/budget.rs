@@ -1,7 +1,7 @@
 //! Which budgets a message has to pass, in which order, and what a refusal means. How a budget counts: [`crate::bucket`].
 //!
-//! A message passes all of its budgets or none: they are taken from in order, the cheapest and nearest first, and when
-//! one refuses, those before it are given back. With [`Gate::OncePer`] a refusal only means "counted already". When the
+//! A message passes all of its budgets or none ([`Passage`]): they are taken from in order, the cheapest and nearest first, and
+//! when one refuses, those before it are given back. With [`Gate::OncePer`] a refusal only means "counted already". When the
 //! challenge is completed, its budgets are completed ([`crate::bucket::Rule::complete`]) once, by whoever completed it, after that commit,
 //! unless [`Budget::stays`]. So *unanswered* is: not completed in that same sign-in, whatever was typed.
 
@@ -13,7 +13,7 @@ use crate::lane::Lane;
 use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::secret::Secret;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 const HOUR: Span = Span::minutes(60);
 const DAY: Span = Span::days(1);
@@ -238,6 +238,61 @@ impl Budget {
     /// What the row's key is the keyed hash of.
     pub fn key_material(&self) -> Secret<Vec<u8>> {
         Secret::new([&[self.kind as u8], self.key.expose().as_slice()].concat())
+    }
+}
+
+/// The way of one message through its budgets: which counter to ask next, and what to give back when one refuses.
+pub struct Passage {
+    /// Those that were not asked yet, the next one last.
+    ahead: Vec<Budget>,
+    taken: Vec<Budget>,
+}
+
+/// A message that may not be sent.
+pub struct Refusal {
+    /// Why.
+    pub reason: Suppressed,
+    /// Asking earlier is of no use.
+    pub until: Timestamp,
+    /// What was taken already, each to be given back.
+    pub give_back: Vec<Budget>,
+}
+
+impl Passage {
+    /// Before the first of `budgets`.
+    pub fn new(mut budgets: Vec<Budget>) -> Self {
+        budgets.reverse();
+        Self { ahead: budgets, taken: Vec::new() }
+    }
+
+    /// The budget to take from next; none: the message may be sent.
+    pub fn next(&self) -> Option<&Budget> {
+        self.ahead.last()
+    }
+
+    /// It was taken from [`Passage::next`].
+    pub fn taken(&mut self) {
+        self.taken.extend(self.ahead.pop());
+    }
+
+    /// [`Passage::next`] refused.
+    ///
+    /// # Errors
+    /// The message may not be sent. Otherwise it only was counted already, and the way goes on.
+    pub fn refused(&mut self, until: Timestamp) -> Result<(), Refusal> {
+        match self.ahead.pop().map(|budget| budget.gate) {
+            Some(Gate::Refuse(reason)) => Err(Refusal { reason, until, give_back: std::mem::take(&mut self.taken) }),
+            Some(Gate::OncePer) => {
+                self.ahead.pop();
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What was taken and is to be completed when the challenge is.
+    pub fn to_complete(self) -> impl Iterator<Item = Budget> {
+        self.taken.into_iter().filter(|budget| !budget.stays)
     }
 }
 

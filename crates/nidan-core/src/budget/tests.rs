@@ -194,6 +194,50 @@ fn passwords_are_counted_by_name_and_source_and_devices_apart() {
 }
 
 #[test]
+fn a_message_passes_all_of_its_budgets_or_none() {
+    let until = Timestamp::from_ms(7);
+    let kinds = |budgets: &[Budget]| budgets.iter().map(|budget| budget.kind).collect::<Vec<_>>();
+    let phone = number("090-1234-5678");
+    let all = of(wanted(Lane::U, &phone));
+    // Each budget in turn refuses: those before it are given back, and nobody behind it is asked.
+    for refuses in 0..all.len() {
+        let mut passage = Passage::new(all.clone());
+        let mut taken = Vec::new();
+        let refusal = loop {
+            let Some(budget) = passage.next() else { break None };
+            let kind = budget.kind;
+            if kind == all[refuses].kind {
+                match passage.refused(until) {
+                    Err(refusal) => break Some(refusal),
+                    Ok(()) => continue,
+                }
+            }
+            taken.push(kind);
+            passage.taken();
+        };
+        match (all[refuses].gate, refusal) {
+            (Gate::Refuse(reason), Some(refusal)) => {
+                assert_eq!((refusal.reason, refusal.until), (reason, until));
+                assert_eq!(kinds(&refusal.give_back), kinds(&all[..refuses]));
+            }
+            (Gate::OncePer, None) => {
+                let passed: Vec<Kind> = kinds(&all)
+                    .into_iter()
+                    .filter(|kind| !matches!(kind, Kind::SourceAccount | Kind::SourceHour))
+                    .collect();
+                assert_eq!(taken, passed, "the one after it is passed over");
+                let complete: Vec<Budget> = passage.to_complete().collect();
+                assert_eq!(
+                    kinds(&complete),
+                    [Kind::PasswordBurst, Kind::PasswordDay, Kind::NumberHour, Kind::NumberDay]
+                );
+            }
+            (gate, _) => panic!("{gate:?}"),
+        }
+    }
+}
+
+#[test]
 fn reasons_are_named_and_never_the_end() {
     for (place, (reason, name, ways)) in REASONS.into_iter().enumerate() {
         assert_eq!(reason as usize, place, "{name}");
