@@ -19,6 +19,7 @@ pub mod methods;
 pub mod password;
 pub mod phone;
 pub mod policy;
+pub mod route;
 pub mod secret;
 pub mod sign_in;
 pub mod tag;

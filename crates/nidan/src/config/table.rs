@@ -225,6 +225,22 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     seconds unconfirmed_account_life "unconfirmed_account_life_seconds" 3_600..=30 * DAY,
         "How long an account is kept whose e-mail address was never confirmed.";
     seconds message_lease "message_lease_seconds" 5..=300, "How long a worker holds a message before another may take it over.";
+    seconds message_retry "message_retry_seconds" 1..=60, "Wait before a message is tried again that no route took.";
+    seconds route_window "route_window_seconds" 60..=3_600, "Route health: how far back messages count.";
+    number route_samples_max "route_samples_max" 100..=10_000, "Route health: newest messages of a route that are looked at.";
+    seconds route_judged_after "route_judged_after_seconds" 10..=600, "Route health: the age from which a message counts.";
+    number route_sick_samples_min "route_sick_samples_min" 5..=1_000, "Route health: messages from which a route is judged.";
+    number route_relapse_samples_min "route_relapse_samples_min" 1..=1_000,
+        "Route health: messages from which a route is judged that was sick lately.";
+    seconds route_relapse_span "route_relapse_span_seconds" 60..=DAY, "Route health: for how long a route was sick lately.";
+    number route_delivered_percent_min "route_delivered_percent_min" 1..=99,
+        "Route health: percentage of messages delivered below which a route is sick.";
+    seconds route_slow_after "route_slow_after_seconds" 5..=600, "Route health: median time to a receipt above which a route is slow.";
+    seconds route_stalled_after "route_stalled_after_seconds" 5..=600,
+        "Route health: time without a receipt after which a message of a quick route is stuck.";
+    number route_stalled_samples_min "route_stalled_samples_min" 1..=100,
+        "Route health: newest messages that must be stuck before a route is stalled.";
+    number route_receipts_min "route_receipts_min" 1..=1_000, "Route health: receipts from which a route's speed is judged.";
     seconds idempotency_life "idempotency_life_seconds" 3_600..=7 * DAY, "How long replies are kept for an Idempotency-Key.";
 };
 
