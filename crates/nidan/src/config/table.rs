@@ -22,6 +22,8 @@ pub(super) struct Setting {
     pub(super) fallback: Fallback,
     /// Whether `key_file` may name a file that holds the value.
     pub(super) secret: bool,
+    /// What a number may be.
+    pub(super) range: Option<RangeInclusive<i64>>,
 }
 
 /// What holds if the key is not set; all in TOML.
@@ -36,23 +38,39 @@ pub(super) enum Fallback {
 
 impl Setting {
     fn new(key: &'static str, fallback: Fallback, about: &str) -> Self {
-        Self { key, about: about.into(), fallback, secret: false }
+        Self { key, about: about.into(), fallback, secret: false, range: None }
     }
 
-    fn default(key: &'static str, value: &str, about: &str) -> Self {
+    pub(super) fn default(key: &'static str, value: &str, about: &str) -> Self {
         Self::new(key, Fallback::Default(value.into()), about)
     }
 
-    fn required(key: &'static str, example: &'static str, about: &str) -> Self {
+    pub(super) fn required(key: &'static str, example: &'static str, about: &str) -> Self {
         Self::new(key, Fallback::Required(example), about)
     }
 
-    fn optional(key: &'static str, example: &'static str, about: &str) -> Self {
+    pub(super) fn optional(key: &'static str, example: &'static str, about: &str) -> Self {
         Self::new(key, Fallback::Optional(example), about)
     }
 
-    fn secret(self) -> Self {
+    /// A whole number, with what it may be.
+    pub(super) fn whole(key: &'static str, value: i64, range: RangeInclusive<i64>, about: &str) -> Self {
+        let about = format!("{about} From {} to {}.", range.start(), range.end());
+        Self::default(key, &value.to_string(), &about).within(range)
+    }
+
+    pub(super) fn within(self, range: RangeInclusive<i64>) -> Self {
+        Self { range: Some(range), ..self }
+    }
+
+    pub(super) fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    /// What may be written: the key and, for a secret, the key of the file that holds it.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let file = self.secret.then(|| format!("{}_file", self.key));
+        [Some(self.key.to_owned()), file].into_iter().flatten()
     }
 }
 
@@ -112,13 +130,10 @@ fn keys() -> Section {
 }
 
 fn route() -> Section {
-    let settings = vec![
-        Setting::required("name", "\"demo-sms\"", "What records and metrics call it. Each name once."),
-        Setting::required("channel", "\"sms\"", "What it carries: sms or email."),
-        Setting::required("kind", "\"demo\"", "How it is reached: demo, the demo phone. This version knows no other."),
-    ];
-    let about = "The ways messages leave by, in order of preference within a channel.";
-    Section { name: "route", about, repeated: true, settings }
+    let about = "The ways messages leave by, in order of preference within a channel: those that serve a number or address are tried \
+                 from the first to the last, ailing ones after the others. Passwords and secrets may stand in a file of their own, \
+                 named by key_file. An example of each kind, to be freed of its first # and filled in:";
+    Section { name: "route", about, repeated: true, settings: super::route_table::shared() }
 }
 
 fn demo_phone() -> Section {
