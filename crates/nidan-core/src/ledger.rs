@@ -51,6 +51,11 @@ impl State {
         self as i64
     }
 
+    /// Whether it certainly did not arrive and never will, by the word of a carrier.
+    pub const fn failed(self) -> bool {
+        matches!(self, Self::Rejected | Self::Undelivered | Self::Expired)
+    }
+
     /// From the number that the database keeps.
     pub fn from_stored(stored: i64) -> Option<Self> {
         STATES.get(usize::try_from(stored).ok()?).map(|(state, _)| *state)

@@ -16,6 +16,7 @@ pub mod language;
 pub mod ledger;
 pub mod message;
 pub mod methods;
+pub mod news;
 pub mod password;
 pub mod phone;
 pub mod policy;

@@ -15,6 +15,12 @@ pub struct Policy {
     pub resend_wait: [Span; 3],
     /// SMS in one challenge; a further message may only be a call.
     pub sms_per_challenge_max: u8,
+    /// How long whoever waits for an SMS hears nothing before another way is put before him: most arrive within 10 s, and few
+    /// that take longer than this arrive at all.
+    pub news_wait: Span,
+    /// 1: a code whose SMS a carrier refused, or could not deliver, is sent once more over another route, without being asked
+    /// for. 0: its owner is offered that. Off, since it costs a message that he may not want.
+    pub fallback_automatic: u8,
     /// How long a sign-in stays open after the right password: the life of a code, and as much again for one change of method.
     pub sign_in_life: Span,
     /// How long a sign-up, or the confirming of a method, stays open.
@@ -77,6 +83,8 @@ impl Default for Policy {
             code_tries_max: 5,
             resend_wait: [Span::seconds(30), Span::seconds(60), Span::seconds(120)],
             sms_per_challenge_max: 3,
+            news_wait: Span::seconds(45),
+            fallback_automatic: 0,
             sign_in_life: Span::minutes(20),
             setup_life: Span::minutes(60),
             session_idle: Span::days(14),

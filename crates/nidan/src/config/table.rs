@@ -226,6 +226,9 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     number code_tries_max "code_tries_max" 1..=10, "Wrong codes evaluated in one sign-in, whatever the method.";
     list_of_seconds resend_wait "resend_wait_seconds" 10..=3_600, "Wait before the 2nd, 3rd and 4th message of one code.";
     number sms_per_challenge_max "sms_per_challenge_max" 1..=10, "SMS sent with one code.";
+    seconds news_wait "news_wait_seconds" 10..=300, "How long an SMS may be silent before another way is put before its owner.";
+    number fallback_automatic "fallback_automatic" 0..=1,
+        "1: a code whose SMS failed is sent once more over another route, without being asked for.";
     seconds sign_in_life "sign_in_life_seconds" 60..=3_600, "How long a sign-in stays open after the right password.";
     seconds setup_life "setup_life_seconds" 300..=DAY, "How long a sign-up, or confirming a method, stays open.";
     seconds session_idle "session_idle_seconds" 300..=90 * DAY, "Session: longest pause between two uses.";

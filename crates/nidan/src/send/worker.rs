@@ -180,7 +180,10 @@ impl Sender {
             Box::pin(message::settle(tx, *leased, *state, *reason, *now))
         });
         match settled.await? {
-            true => self.app.metrics.message(state.name()),
+            true => {
+                self.app.metrics.message(state.name());
+                self.app.moved.notify(leased.account);
+            }
             false => tracing::warn!(message = %leased.id, "a message was settled by another worker"),
         }
         Ok(())

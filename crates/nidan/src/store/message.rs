@@ -2,7 +2,7 @@
 
 use nidan_core::id::{AccountId, ChallengeId, MessageId};
 use nidan_core::language::Language;
-use nidan_core::ledger::{Abandoned, State};
+use nidan_core::ledger::{Abandoned, Reason, State};
 use nidan_core::message::{Channel, MessageKind};
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
@@ -25,7 +25,7 @@ sql! {
                    FROM message WHERE slot = $1 AND lease_ms <= $2 AND state <= 1 ORDER BY lease_ms LIMIT 64";
     TAKE_OVER = "UPDATE message SET epoch = epoch + 1, lease_ms = $4, state = 1
                   WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state <= 1";
-    NEWEST = "SELECT message_id, state, serial, kind, channel, language FROM message
+    NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
 }
 
@@ -213,7 +213,7 @@ pub async fn take_over(tx: &mut Tx<'_>, leased: Leased, lease_until: Timestamp) 
     Ok(taken.then_some(Leased { epoch: leased.epoch + 1, ..leased }))
 }
 
-/// The newest message of a challenge: its state, serial and id.
+/// The newest message of a challenge.
 pub struct Newest {
     /// Its id.
     pub id: MessageId,
@@ -223,8 +223,14 @@ pub struct Newest {
     pub serial: i64,
     /// What it says.
     pub kind: MessageKind,
+    /// How it goes.
+    pub channel: Channel,
     /// The language it says it in.
     pub language: Language,
+    /// Why it is in its state.
+    pub reason: Option<Reason>,
+    /// The route that it was given to; none yet while it waits.
+    pub route: Option<String>,
 }
 
 /// The newest message of a challenge.
@@ -232,8 +238,17 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
     let row = tx.optional(&NEWEST, &[account.into(), challenge.into()]).await?;
     row.map(|row| {
         let state = State::from_stored(row.int(1)?).ok_or_else(|| StoreError::corrupt("message.state", "unknown"))?;
-        let (kind, _) = kind_and_channel(&row, 3, 4)?;
-        Ok(Newest { id: row.id(0)?, state, serial: row.int(2)?, kind, language: account::language(row.text(5)?)? })
+        let (kind, channel) = kind_and_channel(&row, 3, 4)?;
+        Ok(Newest {
+            id: row.id(0)?,
+            state,
+            serial: row.int(2)?,
+            kind,
+            channel,
+            language: account::language(row.text(5)?)?,
+            reason: row.opt_text(6)?.and_then(Reason::from_name),
+            route: row.opt_text(7)?.map(str::to_owned),
+        })
     })
     .transpose()
 }

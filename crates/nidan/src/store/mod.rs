@@ -305,6 +305,11 @@ impl Row {
         self.cell(column)
     }
 
+    /// Text or null.
+    pub fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.opt(column)
+    }
+
     /// Bytes.
     pub fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
         self.cell(column)
