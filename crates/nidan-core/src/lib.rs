@@ -6,6 +6,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod carrier_id;
 pub mod ceremony;
 pub mod code;
 pub mod device;
