@@ -2,5 +2,6 @@
 
 pub mod demo_phone;
 pub mod route;
+pub mod smpp;
 pub mod text;
 pub mod worker;
