@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use nidan_wire::smpp::{Event, Role, Session};
+use nidan_wire::smpp::Event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Dialler, Stream};
 use super::talk::is_login;
-use super::{duration, message, session_settings};
-use crate::config::ways::{Bind, Smpp};
+use super::{bind, duration, message};
+use crate::config::ways::Smpp;
 
 /// Binds to the short message centre and unbinds, and says in one line what was found.
 ///
@@ -27,13 +27,9 @@ pub async fn check(settings: &Smpp) -> Result<String, String> {
 }
 
 async fn bound(mut stream: Box<dyn Stream>, settings: &Smpp) -> Result<String, String> {
-    let role = match settings.bind {
-        Bind::Transceiver => Role::Transceiver,
-        Bind::TransmitterAndReceiver => Role::Transmitter,
-    };
     let started = Instant::now();
     let answer_within = duration(settings.answer_within);
-    let mut session = Session::new(session_settings(settings, role), Duration::ZERO);
+    let mut session = bind(settings, Duration::ZERO);
     let mut read = [0; 1024];
     let mut name = None;
     let broken = |error: std::io::Error| format!("closed the connection ({error}): does it speak SMPP there?");

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nidan_wire::smpp::{Role, Session};
+use nidan_wire::smpp::Role;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::talk::{Ended, Talk};
-use super::{Route, session_settings};
+use super::{Route, session};
 
 /// The pauses before connecting again: the first, doubled each time up to the last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -68,7 +68,7 @@ impl Connection {
         };
         match dialled {
             Ok(stream) => {
-                let session = Session::new(session_settings(&self.route.settings, self.role), self.route.now());
+                let session = session(&self.route.settings, self.role, self.route.now());
                 Talk::new(self, session).run(stream, stop).await
             }
             Err(why) => Ended::Lost { why, was_bound: false },

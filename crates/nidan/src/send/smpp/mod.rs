@@ -22,7 +22,7 @@ use nidan_core::id::MessageId;
 use nidan_core::ledger::Reason;
 use nidan_core::time::Span;
 use nidan_wire::pace::Pace;
-use nidan_wire::smpp::{Address, Role, SessionSettings, Status, SubmitSm};
+use nidan_wire::smpp::{Address, Role, Session, SessionSettings, Status, SubmitSm};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -219,8 +219,17 @@ fn roles(settings: &Smpp) -> Vec<Role> {
     }
 }
 
-fn session_settings(settings: &Smpp, role: Role) -> SessionSettings {
-    SessionSettings {
+/// A session that sends, on a connection of its own: its bind waits to be written.
+pub fn bind(settings: &Smpp, now: Duration) -> Session {
+    let role = match settings.bind {
+        Bind::Transceiver => Role::Transceiver,
+        Bind::TransmitterAndReceiver => Role::Transmitter,
+    };
+    session(settings, role, now)
+}
+
+fn session(settings: &Smpp, role: Role, now: Duration) -> Session {
+    let settings = SessionSettings {
         role,
         system_id: settings.system_id.clone(),
         password: settings.password.expose().clone().into(),
@@ -228,7 +237,8 @@ fn session_settings(settings: &Smpp, role: Role) -> SessionSettings {
         window: settings.window.into(),
         enquire_after: duration(settings.enquire_after),
         answer_within: duration(settings.answer_within),
-    }
+    };
+    Session::new(settings, now)
 }
 
 fn duration(span: Span) -> Duration {
