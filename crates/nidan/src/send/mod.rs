@@ -5,5 +5,6 @@ pub mod health;
 pub mod lines;
 pub mod receipts;
 pub mod route;
+pub mod smpp;
 pub mod text;
 pub mod worker;

@@ -13,5 +13,7 @@ mod kill;
 mod owner;
 mod pages;
 mod postgres;
+mod smpp;
+mod smsc;
 mod store;
 mod tidy;
