@@ -1,6 +1,8 @@
 //! Carrying messages out: what the ledger holds is written, handed to a route, and settled.
 
 pub mod demo_phone;
+pub mod html;
 pub mod route;
+pub mod smtp;
 pub mod text;
 pub mod worker;
