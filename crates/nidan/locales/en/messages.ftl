@@ -31,7 +31,7 @@ email-confirm-body =
     Letters on your screen: { $tag } (message { $serial } today)
     If your screen does not show { $tag }, do not enter the code.
 
-    Tell it to nobody. { $brand } never asks you for it.
+    Tell the code to nobody. { $brand } never asks you for it.
 
     If this means nothing to you, delete this email. Somebody may have mistyped an address. Without the code, nothing is registered.
 

@@ -2,8 +2,9 @@
 //
 //   node smtp.mjs DIR      DIR gets ca.pem and other.pem, certificates; the first stands for this server
 //
-// Prints one JSON document a line: first `{"ports": {…}}`, then every mail that reached a mailbox. What goes wrong is
-// chosen by whom a mail is for, or from. Ends with its standard input.
+// Prints one JSON document a line: first `{"ports": {…}}`, then every mail that reached a mailbox, and
+// `{"closed": NUMBER}` of every connection that ended. What goes wrong is chosen by whom a mail is for, or from. Ends with
+// its standard input.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,6 +51,9 @@ function start(options) {
       connections += 1;
       session.number = connections;
       callback();
+    },
+    onClose(session) {
+      tell({ closed: session.number });
     },
     onAuth(auth, session, callback) {
       const known = auth.username === USER && auth.password === PASSWORD;

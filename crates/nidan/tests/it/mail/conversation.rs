@@ -74,6 +74,17 @@ async fn a_connection_is_used_again_until_the_server_has_enough_of_it() {
     assert_eq!(connections, [1, 1, 1, 2, 2, 3, 3]);
 }
 
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_ended() {
+    let mut server = MailServer::start().await;
+    let line = open(&server.route("smtps", SmtpTls::Implicit));
+    for (to, number) in [("a@example.jp", 1), ("b@example.jp", 2)] {
+        assert!(accepted(&send(&line, &mail(to)).await));
+        assert_eq!(server.next().await["connection"], number);
+        assert_eq!(server.closed().await, number);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_shares_the_connections_and_closing_waits_for_it() {
     let mut server = MailServer::start().await;

@@ -64,6 +64,24 @@ impl MailServer {
 
     /// The next mail that reached a mailbox.
     pub async fn next(&mut self) -> Value {
+        loop {
+            let told = self.told().await;
+            if told["closed"].is_null() {
+                return told;
+            }
+        }
+    }
+
+    /// Ready when a connection has ended: its number.
+    pub async fn closed(&mut self) -> u64 {
+        loop {
+            if let Some(number) = self.told().await["closed"].as_u64() {
+                return number;
+            }
+        }
+    }
+
+    async fn told(&mut self) -> Value {
         let told = tokio::time::timeout(PATIENCE, self.told.recv()).await.expect("a mail in time");
         told.expect("the mail server runs; npm ci --prefix crates/nidan/tests/peers installs what it needs")
     }
