@@ -50,7 +50,7 @@ function start(options) {
     onConnect(session, callback) {
       connections += 1;
       session.number = connections;
-      callback();
+      callback(options.closed ? refusal(421, '4.3.2 not today') : undefined);
     },
     onClose(session) {
       tell({ closed: session.number });
@@ -105,6 +105,7 @@ tell({
     no_starttls: await start({ ...known, disabledCommands: ['STARTTLS'] }),
     starttls: await start({ ...known, ...tls }),
     smtps: await start({ ...known, ...tls, secure: true }),
+    closed: await start({ closed: true }),
     login_only: await start({ ...known, ...tls, authMethods: ['LOGIN'] }),
   },
 });

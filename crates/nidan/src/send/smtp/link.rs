@@ -53,12 +53,19 @@ pub enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(why) => write!(f, "cannot be reached ({why}): check host and port, and that the server runs"),
-            Self::Silent => f.write_str("does not answer: check host and port; a server that wants TLS from the first byte has an address with smtps://"),
+            Self::Unreachable(why) => write!(f, "cannot be reached ({why}): check host and port, and that it runs"),
+            Self::Silent => {
+                f.write_str("does not answer: check host and port, and whether TLS begins at once (smtps://)")
+            }
             Self::Unfit(Some(code)) => write!(f, "does not serve us (it answers {code}): see its log"),
-            Self::Unfit(None) => f.write_str("does not answer as a mail server: check host, port, and whether TLS begins at once (smtps://)"),
-            Self::NoStartTls => f.write_str("does not offer STARTTLS, without which no mail is sent: use smtps://, or a relay that offers it"),
-            Self::Tls(why) => write!(f, "is not to be trusted ({why}): check the name in its certificate, or name the authority's certificate in ca_file"),
+            Self::Unfit(None) => f.write_str("does not answer as a mail server: check host and port"),
+            Self::NoStartTls => {
+                f.write_str("does not offer STARTTLS, and no mail goes without: use smtps://, or another relay")
+            }
+            Self::Tls(why) => write!(
+                f,
+                "is not to be trusted ({why}): check the name in its certificate, or name its authority's in ca_file"
+            ),
             Self::NoLogin => f.write_str("takes no password on this connection: check whether it wants TLS first"),
             Self::LoginRefused(code) => write!(f, "refuses the user or the password (it answers {code}): check both"),
         }
@@ -143,12 +150,12 @@ impl Server {
 
     async fn connect_plainly(&self) -> Result<Link, Trouble> {
         let (host, port) = (self.settings.host.as_str(), self.settings.port);
-        let unreachable = |why: String| Trouble::Unreachable(why);
+        let unreachable = |error: io::Error| Trouble::Unreachable(error.to_string());
         let connecting = timeout(CONNECT_WITHIN, TcpStream::connect((host, port))).await;
-        let stream = connecting.map_err(|_| unreachable("no connection in time".to_owned()))?;
-        let stream = stream.map_err(|error| unreachable(error.to_string()))?;
+        let stream = connecting.map_err(|_| Trouble::Unreachable("no connection in time".to_owned()))?;
+        let stream = stream.map_err(unreachable)?;
         // The dot that ends a text is a write of its own: it is not to wait for the text's acknowledgement.
-        stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        stream.set_nodelay(true).map_err(unreachable)?;
         let hello = ClientId::default();
         let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(OneLine::new(stream)), &hello);
         Ok(self.link(self.answered(greeting).await?))

@@ -1,7 +1,7 @@
 //! E-mail by SMTP (RFC 5321): a mail server that takes mail for everybody.
 //!
 //! A few connections are kept open and used in turn. What happened to a mail is told from the step at which it failed
-//! ([`answer`]).
+//! (`answer.rs`).
 
 mod answer;
 mod letter;
@@ -114,7 +114,7 @@ impl SmtpLine {
     }
 
     /// Waits for the mails that are under way, and takes leave of the server.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         let all = self.0.places.acquire_many(self.0.connections).await;
         self.0.places.close();
         drop(all);

@@ -109,18 +109,21 @@ async fn a_crowd_shares_the_connections_and_closing_waits_for_it() {
     }
     assert!(connections.len() <= 3, "{connections:?}");
     let permit = line.ready().await.expect("a connection");
-    let line = std::sync::Arc::into_inner(line).expect("nobody else has it");
     let mut closing = Box::pin(line.close());
     let at_once = tokio::time::timeout(std::time::Duration::from_millis(50), &mut closing).await;
     assert!(at_once.is_err(), "closed while a mail was under way");
     drop(permit);
     closing.await;
+    assert_eq!(line.ready().await.err(), Some(Reason::RouteDown), "closed");
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_a_route_that_is_down() {
+async fn a_server_that_does_not_serve_is_a_route_that_waits() {
     let server = MailServer::start().await;
-    let mut settings = server.route("plain", SmtpTls::Off);
+    let mut settings = server.route("closed", SmtpTls::Off);
+    assert_eq!(open(&settings).ready().await.err(), Some(Reason::Throttled), "it greets with a refusal");
+    let said = nidan::send::smtp::check(&settings).await.expect_err("refused");
+    assert!(said.contains("does not serve us (it answers 421)"), "{said}");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     settings.host = "127.0.0.1".to_owned();
     settings.port = listener.local_addr().expect("bound").port();
