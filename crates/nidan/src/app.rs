@@ -12,6 +12,8 @@ use nidan_core::time::{Span, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::config::{Settings, Site};
+use crate::flow::breaker::WrongCodes;
+use crate::flow::budget::Budgets;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::moved::Moved;
@@ -43,6 +45,10 @@ pub struct App {
     pub metrics: Metrics,
     /// How well the routes do.
     pub routes_health: RoutesHealth,
+    /// What this node knows of budgets by itself.
+    pub budgets: Budgets,
+    /// Wrong codes from unknown devices, over all accounts.
+    pub wrong_codes: WrongCodes,
     /// Tells who waits for a message that something became of it.
     pub moved: Moved,
     /// Where claimed messages go after their transaction's commit.
@@ -74,6 +80,8 @@ impl App {
             texts: Texts::load()?,
             metrics: Metrics::default(),
             routes_health: RoutesHealth::default(),
+            budgets: Budgets::default(),
+            wrong_codes: WrongCodes::default(),
             moved: Moved::default(),
             outbox,
             made: AtomicU16::new(0),

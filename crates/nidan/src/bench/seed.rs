@@ -7,6 +7,7 @@ use nidan_core::ceremony::{Ceremony, Holder, Purpose, Stage};
 use nidan_core::code::{Binding, Code, Digits};
 use nidan_core::email::EmailAddress;
 use nidan_core::id::{self, AccountId, AuthenticatorId, Scoped};
+use nidan_core::lane::Lane;
 use nidan_core::language::Language;
 use nidan_core::methods::{Kind, Method, Role};
 use nidan_core::phone::PhoneNumber;
@@ -128,6 +129,9 @@ async fn challenge(tx: &mut Tx<'_>, app: &App, owner: &Owner) -> Result<Scoped<i
         device: None,
         client: Client::default(),
         opened_at: now,
+        lane: Lane::U,
+        charged: 0,
+        released_at: None,
     };
     ceremony::insert(tx, &account, &open).await?;
     ceremony::open_challenge(tx, &open, &sent(app, &open, now)).await?;

@@ -3,6 +3,7 @@
 use nidan_core::ceremony::{Ceremony, Challenge, Holder, Purpose, Stage};
 use nidan_core::code::Digits;
 use nidan_core::id::{self, AuthenticatorId, CeremonyId, DeviceId};
+use nidan_core::lane::{Lane, Proven};
 use nidan_core::language::Language;
 use nidan_core::message::MessageKind;
 use nidan_core::secret::Secret;
@@ -60,9 +61,22 @@ pub(super) async fn ceremony(
         device: new.device,
         client: new.origin.client.clone(),
         opened_at: now,
+        lane: lane(account, &new),
+        charged: 0,
+        released_at: None,
     };
     ceremony::insert(tx, account, &open).await?;
     Ok(open)
+}
+
+/// The lane of a ceremony's messages.
+fn lane(account: &Account, new: &NewCeremony<'_>) -> Lane {
+    Lane::of(&Proven {
+        password: new.purpose != Purpose::ConfirmEmail,
+        known_device: new.device.is_some(),
+        destination: new.purpose == Purpose::SignIn,
+        address: account.active,
+    })
 }
 
 fn life(app: &App, purpose: Purpose) -> Span {

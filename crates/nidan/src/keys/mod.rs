@@ -33,6 +33,12 @@ pub enum Lookup {
     ExternalId,
     /// An API key together with an `Idempotency-Key`.
     Idempotency,
+    /// What a counter counts, and for whom.
+    Counter,
+    /// The network of a client.
+    Network,
+    /// Ten minutes in which wrong codes are counted.
+    WrongCodes,
     /// A route, what its carrier calls a message, and the end of the number it went to.
     CarrierMessage,
 }
@@ -44,6 +50,9 @@ impl Lookup {
             Self::Phone => "look-up of phone numbers",
             Self::ExternalId => "look-up of external ids",
             Self::Idempotency => "look-up of idempotency keys",
+            Self::Counter => "look-up of counters",
+            Self::Network => "look-up of networks",
+            Self::WrongCodes => "look-up of counts of wrong codes",
             Self::CarrierMessage => "look-up of messages at carriers",
         }
     }

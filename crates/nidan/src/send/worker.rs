@@ -27,7 +27,9 @@ use super::route::{Dispatch, Outcome};
 use super::text::{Filling, write};
 use crate::app::App;
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
-use crate::store::{Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, route_day, session};
+use crate::store::{
+    Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
+};
 
 /// Messages of one channel on their way at once.
 const AT_ONCE: usize = 256;
@@ -37,6 +39,12 @@ const RECOVER_EVERY: Duration = Duration::from_secs(5);
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two sweeps of what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Pause between two looks at the wrong codes of all nodes.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// How long sign-ins are kept beyond their end: those of a week tell whether somebody else has the password.
+const SIGN_INS_KEPT: Span = Span::days(8);
+/// How long messages and requests are kept.
+const MESSAGES_KEPT: Span = Span::days(90);
 /// Batches of one kind in a sweep, at most: more than a machine can make anew until the next.
 const BATCHES: usize = 100;
 /// How long a worker that stops waits for what it was given, before it leaves what has not begun to the ledger.
@@ -85,12 +93,14 @@ async fn run(sender: Sender, messages: UnboundedReceiver<Leased>, stopped: Stopp
 /// Beside the carrying, so that neither waits for the other.
 async fn keep_house(sender: Sender, mut closed: Stopped) {
     let (mut recover, mut judge, mut sweep) = (every(RECOVER_EVERY), every(JUDGE_EVERY), every(SWEEP_EVERY));
+    let mut look = every(LOOK_EVERY);
     loop {
         tokio::select! {
             biased;
             _ = &mut closed => break,
             _ = recover.tick() => sender.app.dispatch(sender.take_over().await),
             _ = judge.tick() => sender.judge_routes().await,
+            _ = look.tick() => sender.look_at_wrong_codes().await,
             _ = sweep.tick() => sender.sweep().await,
         }
     }
@@ -438,6 +448,12 @@ impl Sender {
         }
     }
 
+    async fn look_at_wrong_codes(&self) {
+        if let Err(error) = self.app.wrong_codes.look(&self.app).await {
+            tracing::error!(%error, "wrong codes of all nodes could not be counted");
+        }
+    }
+
     /// Forgets what has expired, in batches, so that nobody waits long behind one.
     pub async fn sweep(&self) {
         if let Err(error) = self.try_to_sweep().await {
@@ -448,9 +464,13 @@ impl Sender {
     async fn try_to_sweep(&self) -> Result<(), StoreError> {
         let app = &self.app;
         let now = app.clock.now();
+        self.forget(now.minus(SIGN_INS_KEPT), |tx, before| Box::pin(ceremony::forget(tx, *before))).await?;
+        self.forget(now.minus(MESSAGES_KEPT), |tx, before| Box::pin(message::forget(tx, *before))).await?;
+        self.forget(now.minus(MESSAGES_KEPT), |tx, before| Box::pin(request::forget(tx, *before))).await?;
+        // Clocks of several nodes may differ a little.
+        self.forget(now.minus(Span::minutes(1)), |tx, before| Box::pin(rate_counter::forget(tx, *before))).await?;
         // A day's grace: who comes late is told that it is over, not that it never was.
         let over = now.minus(Span::days(1));
-        self.forget(over, |tx, before| Box::pin(ceremony::forget(tx, *before))).await?;
         self.forget(over, |tx, before| Box::pin(session::forget(tx, *before))).await?;
         // By then the latest receipt has come: no message is worth anything for so long.
         self.forget(over, |tx, before| Box::pin(carrier_message::forget(tx, *before))).await?;

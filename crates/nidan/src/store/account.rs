@@ -2,8 +2,10 @@
 
 use nidan_core::email::EmailAddress;
 use nidan_core::id::AccountId;
+use nidan_core::ladder::Guesses;
 use nidan_core::language::Language;
 use nidan_core::message::Channel;
+use nidan_core::password_known::Closure;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
@@ -13,14 +15,17 @@ use crate::keys::{DataKey, Lookup, Place};
 
 sql! {
     LOAD = "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
-                   two_step_since_ms, last_seen_ms, created_ms
+                   two_step_since_ms, last_seen_ms, created_ms, guesses, lane_closed_ms, lane_told_ms, lane_stopped,
+                   password_changed_ms
               FROM account WHERE account_id = $1";
     /// SQLite has one writer at a time anyway.
     HOLD = sqlite "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
-                          two_step_since_ms, last_seen_ms, created_ms
+                          two_step_since_ms, last_seen_ms, created_ms, guesses, lane_closed_ms, lane_told_ms, lane_stopped,
+                          password_changed_ms
                      FROM account WHERE account_id = $1",
            postgres "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
-                            two_step_since_ms, last_seen_ms, created_ms
+                            two_step_since_ms, last_seen_ms, created_ms, guesses, lane_closed_ms, lane_told_ms, lane_stopped,
+                            password_changed_ms
                        FROM account WHERE account_id = $1 FOR UPDATE";
     INSERT = "INSERT INTO account (account_id, state, data_key, email, email_verified_ms, external_id, password, language,
                                    site_groups, sec_epoch, serial_day, serial_sms, serial_email, two_step_since_ms,
@@ -31,6 +36,9 @@ sql! {
                  WHERE account_id = $1";
     SEEN = "UPDATE account SET last_seen_ms = $2 WHERE account_id = $1";
     TWO_STEP_SINCE = "UPDATE account SET two_step_since_ms = $2 WHERE account_id = $1 AND two_step_since_ms IS NULL";
+    SET_GUESSES = "UPDATE account SET guesses = $2 WHERE account_id = $1";
+    SET_CLOSURE = "UPDATE account SET lane_closed_ms = $2, lane_told_ms = $3, lane_stopped = $4 WHERE account_id = $1";
+    PASSWORD_CHANGED = "UPDATE account SET password_changed_ms = $2 WHERE account_id = $1";
     CHANGE = "UPDATE account SET language = $2, site_groups = $3 WHERE account_id = $1";
     REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2";
     SERIAL = "UPDATE account SET serial_sms = CASE WHEN serial_day = $2 THEN serial_sms ELSE 0 END + $3,
@@ -53,13 +61,14 @@ sql! {
     ERASE_DEVICES = "DELETE FROM device WHERE account_id = $1";
     ERASE_SESSIONS = "DELETE FROM session WHERE account_id = $1";
     ERASE_MESSAGES = "DELETE FROM message WHERE account_id = $1";
+    ERASE_REQUESTS = "DELETE FROM request WHERE account_id = $1";
     ERASE_AUDIT = "DELETE FROM audit WHERE account_id = $1";
     ERASE_ACCOUNT = "DELETE FROM account WHERE account_id = $1";
     ERASE_PENDING = "DELETE FROM account WHERE account_id = $1 AND state = 0";
 }
 
 /// Every table whose rows belong to an account, for [`erase`]: first the account itself, whose row orders what is done.
-const ERASE: [&super::Sql; 8] = [
+const ERASE: [&super::Sql; 9] = [
     &ERASE_ACCOUNT,
     &ERASE_AUTHENTICATORS,
     &ERASE_CEREMONIES,
@@ -67,6 +76,7 @@ const ERASE: [&super::Sql; 8] = [
     &ERASE_DEVICES,
     &ERASE_SESSIONS,
     &ERASE_MESSAGES,
+    &ERASE_REQUESTS,
     &ERASE_AUDIT,
 ];
 
@@ -94,6 +104,12 @@ pub struct Account {
     pub last_seen_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What devices that nobody knows have guessed in the last year.
+    pub guesses: Guesses,
+    /// Whether its unknown devices get no messages, because somebody else has the password.
+    pub closure: Closure,
+    /// When the password was last changed, by its owner or by the word of a site.
+    pub password_changed_at: Option<Timestamp>,
     password: Option<Vec<u8>>,
     sealing: Sealing,
 }
@@ -171,6 +187,15 @@ impl Account {
             two_step_since: row.opt_time(9)?,
             last_seen_at: row.opt_time(10)?,
             created_at: row.time(11)?,
+            guesses: Guesses::from_stored(row.opt_blob(12)?.unwrap_or_default())
+                .ok_or_else(|| StoreError::corrupt("account.guesses", "not readable"))?,
+            closure: Closure {
+                closed_at: row.opt_time(13)?,
+                told_at: row.opt_time(14)?,
+                stopped: u32::try_from(row.int(15)?)
+                    .map_err(|_| StoreError::corrupt("account.lane_stopped", "no count"))?,
+            },
+            password_changed_at: row.opt_time(16)?,
             password: row.opt_blob(5)?.map(<[u8]>::to_vec),
             sealing,
         })
@@ -241,6 +266,9 @@ pub async fn insert(
         two_step_since: None,
         last_seen_at: new.last_seen_at,
         created_at: now,
+        guesses: Guesses::default(),
+        closure: Closure::default(),
+        password_changed_at: None,
         password,
         sealing,
     })
@@ -272,6 +300,25 @@ pub async fn seen(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<(), 
 /// Two methods are confirmed. `true` if that is news.
 pub async fn set_two_step(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(tx.execute(&TWO_STEP_SINCE, &[id.into(), now.into()]).await? == 1)
+}
+
+/// Stores the guesses as they are in `account` now.
+pub async fn save_guesses(tx: &mut Tx<'_>, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+    let stored = account.guesses.to_stored(now);
+    let stored = (!stored.is_empty()).then_some(stored);
+    tx.execute(&SET_GUESSES, &[account.id.into(), stored.into()]).await.map(drop)
+}
+
+/// Stores whether unknown devices get messages, as it is in `account` now.
+pub async fn save_closure(tx: &mut Tx<'_>, account: &Account) -> Result<(), StoreError> {
+    let Closure { closed_at, told_at, stopped } = account.closure;
+    let values = [account.id.into(), closed_at.into(), told_at.into(), i64::from(stopped).into()];
+    tx.execute(&SET_CLOSURE, &values).await.map(drop)
+}
+
+/// The password is another since `now`: nothing before that tells who knows it.
+pub async fn password_changed(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(&PASSWORD_CHANGED, &[id.into(), now.into()]).await.map(drop)
 }
 
 /// Stores language and groups as they are in `account` now.

@@ -4,6 +4,9 @@
 use nidan_core::ceremony::{Ceremony, Challenge, Holder, Purpose, Stage};
 use nidan_core::code::{Digits, challenge_id};
 use nidan_core::id::{AccountId, AuthenticatorId, CeremonyId, ChallengeId, DeviceId};
+use nidan_core::lane::Lane;
+use nidan_core::ledger::State;
+use nidan_core::password_known::{Arrived, SignIn};
 use nidan_core::policy::Policy;
 use nidan_core::sign_in::FirstProof;
 use nidan_core::time::Timestamp;
@@ -12,17 +15,23 @@ use nidan_core::token::TokenHash;
 use super::account::Account;
 use super::client::{self, Client};
 use super::{Row, StoreError, Tx, Value, sql};
+use crate::app::App;
+use crate::flow::budget::Admitted;
 
 sql! {
     LOAD = "SELECT purpose, holder, first_proof, authenticator_id, device_id, stage, tries, sec_epoch, client, opened_ms,
-                   expires_ms
+                   expires_ms, lane, charged, released_ms
               FROM ceremony WHERE account_id = $1 AND ceremony_id = $2";
     INSERT = "INSERT INTO ceremony (account_id, ceremony_id, purpose, holder, first_proof, authenticator_id, device_id, stage,
-                                    tries, sec_epoch, client, opened_ms, expires_ms, ended_ms)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10, $11, NULL)";
+                                    tries, sec_epoch, client, opened_ms, expires_ms, ended_ms, lane)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10, $11, NULL, $12)";
     CHARGE = "UPDATE ceremony SET tries = tries + 1
                WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0 AND tries < $3 AND expires_ms > $4
                  AND sec_epoch = (SELECT sec_epoch FROM account WHERE account_id = $1)";
+    SET_CHARGED = "UPDATE ceremony SET charged = $3 WHERE account_id = $1 AND ceremony_id = $2";
+    FORGET_DEVICE = "UPDATE ceremony SET device_id = NULL, lane = 2, charged = 0 WHERE account_id = $1 AND ceremony_id = $2";
+    RELEASE = "UPDATE ceremony SET released_ms = $3
+                WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0 AND released_ms IS NULL";
     FINISH = "UPDATE ceremony SET stage = 1, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     END = "UPDATE ceremony SET stage = 2, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     TURN_TO = "UPDATE ceremony SET authenticator_id = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
@@ -34,6 +43,18 @@ sql! {
             ON CONFLICT DO NOTHING";
     SEND_AGAIN = "UPDATE challenge SET sent = $3, last_sent_ms = $4
                    WHERE account_id = $1 AND challenge_id = $2 AND sent + 1 = $3";
+    BUDGETS = "SELECT budgets FROM challenge WHERE account_id = $1 AND challenge_id = $2";
+    KEEP_BUDGETS = "UPDATE challenge SET budgets = $3 WHERE account_id = $1 AND challenge_id = $2";
+    BUDGETS_OF = "SELECT budgets FROM challenge WHERE account_id = $1 AND ceremony_id = $2 AND budgets IS NOT NULL";
+    CLEAR_BUDGETS = "UPDATE challenge SET budgets = NULL
+                      WHERE account_id = $1 AND ceremony_id = $2 AND budgets IS NOT NULL";
+    /// Lane 2 is U, kind 1 a code to sign in with, state 9 a message that was suppressed.
+    PASSWORD_ONLY = "SELECT c.ceremony_id, c.opened_ms, c.stage, c.tries, h.expires_ms, m.state, m.route
+                       FROM ceremony c
+                       JOIN challenge h ON h.account_id = c.account_id AND h.ceremony_id = c.ceremony_id
+                       JOIN message m ON m.account_id = h.account_id AND m.challenge_id = h.challenge_id
+                      WHERE c.account_id = $1 AND c.lane = 2 AND c.opened_ms > $2 AND m.kind = 1 AND m.state <> 9
+                      ORDER BY c.opened_ms, c.ceremony_id";
     DROP_CEREMONIES = "DELETE FROM ceremony WHERE (account_id, ceremony_id) IN
                          (SELECT account_id, ceremony_id FROM ceremony WHERE expires_ms < $1 LIMIT 1000)";
     DROP_CHALLENGES = "DELETE FROM challenge WHERE (account_id, challenge_id) IN
@@ -58,6 +79,12 @@ pub struct Open {
     pub client: Client,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// By what was proven, whose budgets its messages are charged to.
+    pub lane: Lane,
+    /// Guesses charged by it so far, that its success gives back.
+    pub charged: u8,
+    /// When a secret from the mailbox freed it.
+    pub released_at: Option<Timestamp>,
 }
 
 const CLIENT: &str = "ceremony.client";
@@ -72,6 +99,7 @@ impl Open {
 fn read(account: &Account, id: CeremonyId, row: &Row) -> Result<Open, StoreError> {
     let corrupt = |column| move || StoreError::corrupt(column, "not of this version");
     let tries = row.int(6)?.try_into().map_err(|_| corrupt("ceremony.tries")())?;
+    let charged = row.int(12)?.try_into().map_err(|_| corrupt("ceremony.charged")())?;
     let ceremony = Ceremony {
         purpose: Purpose::from_stored(row.int(0)?).ok_or_else(corrupt("ceremony.purpose"))?,
         holder: row.opt_array(1)?.map_or(Holder::Site, |hash| Holder::Browser(TokenHash::from_bytes(hash))),
@@ -89,6 +117,9 @@ fn read(account: &Account, id: CeremonyId, row: &Row) -> Result<Open, StoreError
         device: row.opt_id(4)?,
         client: client::open(account, CLIENT, id.as_bytes(), row.blob(8)?)?,
         opened_at: row.time(9)?,
+        lane: Lane::from_stored(row.int(11)?).ok_or_else(corrupt("ceremony.lane"))?,
+        charged,
+        released_at: row.opt_time(13)?,
     })
 }
 
@@ -116,6 +147,7 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<(
         client::seal(account, CLIENT, open.id.as_bytes(), &open.client).into(),
         open.opened_at.into(),
         open.ceremony.expires_at.into(),
+        open.lane.stored().into(),
     ];
     tx.execute(&INSERT, &values).await.map(drop)
 }
@@ -124,6 +156,24 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<(
 pub async fn charge(tx: &mut Tx<'_>, open: &Open, now: Timestamp, policy: &Policy) -> Result<bool, StoreError> {
     let values = [open.account.into(), open.id.into(), i64::from(policy.code_tries_max).into(), now.into()];
     Ok(tx.execute(&CHARGE, &values).await? == 1)
+}
+
+/// Notes how many guesses a success of `open` gives back.
+pub async fn save_charged(tx: &mut Tx<'_>, open: &Open) -> Result<(), StoreError> {
+    let values = [open.account.into(), open.id.into(), i64::from(open.charged).into()];
+    tx.execute(&SET_CHARGED, &values).await.map(drop)
+}
+
+/// The device that it came from is none any more: from here on it is as if from an unknown one, and what the device was
+/// charged is not the account's.
+pub async fn forget_device(tx: &mut Tx<'_>, open: &mut Open) -> Result<(), StoreError> {
+    (open.device, open.lane, open.charged) = (None, Lane::U, 0);
+    tx.execute(&FORGET_DEVICE, &[open.account.into(), open.id.into()]).await.map(drop)
+}
+
+/// The one gate of a release: `true` for the one whose secret freed it.
+pub async fn release(tx: &mut Tx<'_>, open: &Open, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(tx.execute(&RELEASE, &[open.account.into(), open.id.into(), now.into()]).await? == 1)
 }
 
 /// The one gate of success: `true` for the one who finished it.
@@ -200,6 +250,65 @@ pub async fn send_again(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     Ok(tx.execute(&SEND_AGAIN, &[account.into(), id.into(), i64::from(n).into(), now.into()]).await? == 1)
+}
+
+/// Keeps what was taken for one more message of a challenge, to be completed with it.
+pub async fn keep_budgets(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    challenge: ChallengeId,
+    admitted: &Admitted,
+) -> Result<(), StoreError> {
+    let Some(row) = tx.optional(&BUDGETS, &[account.into(), challenge.into()]).await? else {
+        return Err(StoreError::corrupt("challenge.budgets", "no challenge to keep them with"));
+    };
+    let stored = [row.opt_blob(0)?.unwrap_or_default(), &admitted.to_stored()].concat();
+    let stored = (!stored.is_empty()).then_some(stored);
+    tx.execute(&KEEP_BUDGETS, &[account.into(), challenge.into(), stored.into()]).await.map(drop)
+}
+
+/// What was taken for the messages of a ceremony, whichever method they were for. They are forgotten here, so that whoever
+/// finishes the ceremony completes them once; crashing before that leaves too much counted, never too little.
+pub async fn take_budgets(tx: &mut Tx<'_>, open: &Open) -> Result<Admitted, StoreError> {
+    let rows = tx.rows(&BUDGETS_OF, &[open.account.into(), open.id.into()]).await?;
+    if rows.is_empty() {
+        return Ok(Admitted::default());
+    }
+    tx.execute(&CLEAR_BUDGETS, &[open.account.into(), open.id.into()]).await?;
+    let stored = rows.iter().map(|row| row.blob(0)).collect::<Result<Vec<_>, _>>()?.concat();
+    Admitted::from_stored(&stored).ok_or_else(|| StoreError::corrupt("challenge.budgets", "not readable"))
+}
+
+/// The sign-ins with the password alone on unknown devices since `since`, for which a code was sent: what tells whether
+/// somebody else has the password. `route_tells`: whether the carrier of a route tells of arrivals.
+pub async fn password_only(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (account, route_tells): (AccountId, impl Fn(&str) -> bool),
+    since: Timestamp,
+) -> Result<Vec<SignIn>, StoreError> {
+    let (now, tries_max) = (app.clock.now(), i64::from(app.policy.code_tries_max));
+    let mut sign_ins: Vec<(CeremonyId, SignIn)> = Vec::new();
+    for row in tx.rows(&PASSWORD_ONLY, &[account.into(), since.into()]).await? {
+        let (id, stage) = (row.id(0)?, Stage::from_stored(row.int(2)?));
+        let stage = stage.ok_or_else(|| StoreError::corrupt("ceremony.stage", "not of this version"))?;
+        let state = State::from_stored(row.int(5)?);
+        let state = state.ok_or_else(|| StoreError::corrupt("message.state", "not of this version"))?;
+        // A message that no route was given yet has not arrived by any.
+        let arrived = Arrived::of(state, row.opt_text(6)?.is_none_or(&route_tells));
+        let alive = stage == Stage::Open && row.int(3)? < tries_max && now < row.time(4)?;
+        match sign_ins.last_mut() {
+            Some((same, sign_in)) if *same == id => {
+                sign_in.alive |= alive;
+                sign_in.arrived = Arrived::any([sign_in.arrived, arrived]);
+            }
+            _ => {
+                let (opened_at, completed) = (row.time(1)?, stage == Stage::Finished);
+                sign_ins.push((id, SignIn { opened_at, completed, alive, arrived }));
+            }
+        }
+    }
+    Ok(sign_ins.into_iter().map(|(_, sign_in)| sign_in).collect())
 }
 
 /// Forgets up to a thousand challenges and as many ceremonies that expired before `before`; gives how many.

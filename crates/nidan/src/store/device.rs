@@ -2,6 +2,7 @@
 
 use nidan_core::device::Device;
 use nidan_core::id::{self, AccountId, DeviceId};
+use nidan_core::ladder::DeviceGuesses;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 use nidan_core::token::{Token, TokenHash, TokenKind};
@@ -11,9 +12,11 @@ use super::client::{self, Client};
 use super::{Row, StoreError, Tx, sql};
 
 sql! {
-    FIND = "SELECT device_id, token_hash, successor_hash, successor, trusted, sec_epoch, client, created_ms, last_used_ms
+    FIND = "SELECT device_id, token_hash, successor_hash, successor, trusted, sec_epoch, client, created_ms, last_used_ms,
+                   guess_life, guess_day, guess_since_ms
               FROM device WHERE account_id = $1 AND device_id = $2";
-    LIST = "SELECT device_id, token_hash, successor_hash, successor, trusted, sec_epoch, client, created_ms, last_used_ms
+    LIST = "SELECT device_id, token_hash, successor_hash, successor, trusted, sec_epoch, client, created_ms, last_used_ms,
+                   guess_life, guess_day, guess_since_ms
               FROM device WHERE account_id = $1 ORDER BY last_used_ms DESC, device_id";
     INSERT = "INSERT INTO device (account_id, device_id, token_hash, successor_hash, successor, trusted, sec_epoch, client,
                                   created_ms, last_used_ms)
@@ -23,6 +26,8 @@ sql! {
     HAND_OUT = "UPDATE device SET successor_hash = $3, successor = $4, last_used_ms = $5
                  WHERE account_id = $1 AND device_id = $2 AND successor_hash IS NULL";
     USED = "UPDATE device SET last_used_ms = $3, client = $4 WHERE account_id = $1 AND device_id = $2";
+    SET_GUESSES = "UPDATE device SET guess_life = $3, guess_day = $4, guess_since_ms = $5
+                    WHERE account_id = $1 AND device_id = $2";
     TRUST = "UPDATE device SET trusted = $3, created_ms = $4, last_used_ms = $4
               WHERE account_id = $1 AND device_id = $2";
     REMOVE = "DELETE FROM device WHERE account_id = $1 AND device_id = $2";
@@ -42,6 +47,8 @@ pub struct Known {
     pub device: Device,
     /// Where it was last seen.
     pub client: Client,
+    /// Wrong codes on it.
+    pub guesses: DeviceGuesses,
     successor: Option<Vec<u8>>,
 }
 
@@ -63,7 +70,11 @@ fn read(account: &Account, row: &Row) -> Result<Known, StoreError> {
         last_used_at: row.time(8)?,
     };
     let client = client::open(account, CLIENT, id.as_bytes(), row.blob(6)?)?;
-    Ok(Known { id, device, client, successor: row.opt_blob(3)?.map(<[u8]>::to_vec) })
+    let count = |column| {
+        u8::try_from(row.int(column)?).map_err(|_| StoreError::corrupt("device.guess_life", "no count of guesses"))
+    };
+    let guesses = DeviceGuesses { life: count(9)?, day: count(10)?, since_ms: row.int(11)? };
+    Ok(Known { id, device, client, guesses, successor: row.opt_blob(3)?.map(<[u8]>::to_vec) })
 }
 
 /// The device, if there is one.
@@ -140,6 +151,18 @@ pub async fn used(
 ) -> Result<(), StoreError> {
     let client = client::seal(account, CLIENT, id.as_bytes(), client);
     tx.execute(&USED, &[account.id.into(), id.into(), now.into(), client.into()]).await.map(drop)
+}
+
+/// Stores the wrong codes on it. They stay when its life begins anew: whoever has a copy of its token gets no more by that.
+pub async fn save_guesses(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: DeviceId,
+    guesses: DeviceGuesses,
+) -> Result<(), StoreError> {
+    let DeviceGuesses { life, day, since_ms } = guesses;
+    let values = [account.into(), id.into(), i64::from(life).into(), i64::from(day).into(), since_ms.into()];
+    tx.execute(&SET_GUESSES, &values).await.map(drop)
 }
 
 /// A second step was completed on it again: its life begins anew, trusted or not as its owner chose.

@@ -42,6 +42,8 @@ sql! {
                    FROM message WHERE slot = $1 AND lease_ms <= $2 AND state <= 1 ORDER BY lease_ms LIMIT 64";
     TAKE_OVER = "UPDATE message SET epoch = epoch + 1, lease_ms = $4, state = 1
                   WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state <= 1";
+    DROP_OLD = "DELETE FROM message WHERE (account_id, message_id) IN
+                  (SELECT account_id, message_id FROM message WHERE created_ms < $1 LIMIT 1000)";
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
 }
@@ -391,4 +393,9 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
         })
     })
     .transpose()
+}
+
+/// Forgets up to a thousand messages from before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(&DROP_OLD, &[before.into()]).await
 }

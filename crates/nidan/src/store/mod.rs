@@ -37,6 +37,8 @@ pub mod idempotency;
 pub mod message;
 pub mod migrate;
 mod postgres;
+pub mod rate_counter;
+pub mod request;
 pub mod route_day;
 pub mod session;
 mod sqlite;
@@ -64,6 +66,8 @@ pub fn statements() -> impl Iterator<Item = &'static Sql> {
         idempotency::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        rate_counter::STATEMENTS,
+        request::STATEMENTS,
         route_day::STATEMENTS,
         session::STATEMENTS,
     ]

@@ -1,0 +1,169 @@
+//! What was asked for, granted or not: opened sign-ins, presses of "send again", and what a rule refused. What the card
+//! about a flood is made of, kept as long as messages.
+
+use nidan_core::budget::Suppressed;
+use nidan_core::client_network::ClientNetwork;
+use nidan_core::id::{AccountId, ApiKeyId, CeremonyId, DeviceId};
+use nidan_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::account::Account;
+use super::client::Client;
+use super::{Row, StoreError, Tx, sql};
+use crate::app::App;
+use crate::keys::Lookup;
+
+sql! {
+    APPEND = "INSERT INTO request (account_id, request_id, ceremony_id, press, network, facts, refused, completed_ms, created_ms)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)";
+    LIST = "SELECT request_id, ceremony_id, press, network, facts, refused, completed_ms, created_ms FROM request
+             WHERE account_id = $1 AND created_ms > $2 ORDER BY created_ms, request_id";
+    COMPLETED = "UPDATE request SET completed_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND completed_ms IS NULL";
+    DROP_OLD = "DELETE FROM request WHERE (account_id, request_id) IN
+                  (SELECT account_id, request_id FROM request WHERE created_ms < $1 LIMIT 1000)";
+}
+
+const FACTS: &str = "request.facts";
+
+/// Something that was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The sign-in that it opened or belongs to; none: it was refused before there was one.
+    pub ceremony: Option<CeremonyId>,
+    /// Whether another message was asked for; otherwise a sign-in.
+    pub press: bool,
+    /// Why nothing was sent, if nothing was.
+    pub refused: Option<Suppressed>,
+    /// Who asked.
+    pub by: Asker,
+}
+
+/// Who asked.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// Network address and program.
+    pub client: Client,
+    /// Whether the right password came along.
+    pub password_right: bool,
+    /// The device whose token came along.
+    pub device: Option<DeviceId>,
+    /// Whether that device had completed the second step before, and still stood.
+    pub device_known: bool,
+    /// The site's key through which it was asked.
+    pub api_key: Option<ApiKeyId>,
+}
+
+/// [`Asker`] as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    client: Client,
+    password_right: bool,
+    device: Option<[u8; 16]>,
+    device_known: bool,
+    api_key: Option<[u8; 16]>,
+}
+
+impl From<&Asker> for Facts {
+    fn from(asker: &Asker) -> Self {
+        Self {
+            client: asker.client.clone(),
+            password_right: asker.password_right,
+            device: asker.device.map(|id| *id.as_bytes()),
+            device_known: asker.device_known,
+            api_key: asker.api_key.map(|id| *id.as_bytes()),
+        }
+    }
+}
+
+impl From<Facts> for Asker {
+    fn from(facts: Facts) -> Self {
+        Self {
+            client: facts.client,
+            password_right: facts.password_right,
+            device: facts.device.map(DeviceId::from_bytes),
+            device_known: facts.device_known,
+            api_key: facts.api_key.map(ApiKeyId::from_bytes),
+        }
+    }
+}
+
+/// A network in place of its addresses: the same for the same network of the same installation, and no way back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NetworkKey([u8; 32]);
+
+impl NetworkKey {
+    /// Of the network that a client's address lies in; none if the address is not known.
+    pub fn of(app: &App, client: &Client) -> Option<Self> {
+        let address = client.address.as_ref()?.parse().ok()?;
+        Some(Self(app.keys.lookup(Lookup::Network, ClientNetwork::of(address).source().as_bytes())))
+    }
+}
+
+/// A request as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// What was asked for.
+    pub request: Request,
+    /// The client's network, if it was known.
+    pub network: Option<NetworkKey>,
+    /// When its sign-in was completed.
+    pub completed_at: Option<Timestamp>,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+/// Writes down that something was asked for.
+pub async fn append(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id = app.new_event_id(now);
+    let facts = serde_json::to_vec(&Facts::from(&request.by)).unwrap_or_default();
+    let values = [
+        account.id.into(),
+        id.into(),
+        request.ceremony.into(),
+        request.press.into(),
+        NetworkKey::of(app, &request.by.client).map(|key| key.0).into(),
+        account.sealing().seal(FACTS, id.as_bytes(), &facts).into(),
+        request.refused.map(Suppressed::name).into(),
+        now.into(),
+    ];
+    tx.execute(&APPEND, &values).await.map(drop)
+}
+
+fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
+    let facts = account.sealing().open(FACTS, row.blob(0)?, row.blob(4)?)?;
+    let facts: Facts =
+        serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
+    let refused = row.opt_text(5)?.map(|name| {
+        Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
+    });
+    let request =
+        Request { ceremony: row.opt_id(1)?, press: row.flag(2)?, refused: refused.transpose()?, by: facts.into() };
+    let network = row.opt_array(3)?.map(NetworkKey);
+    Ok(Kept { request, network, completed_at: row.opt_time(6)?, at: row.time(7)? })
+}
+
+/// What was asked for since `since`, in order of time.
+pub async fn list(tx: &mut Tx<'_>, account: &Account, since: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    tx.rows(&LIST, &[account.id.into(), since.into()]).await?.iter().map(|row| read(account, row)).collect()
+}
+
+/// The sign-in was completed.
+pub async fn completed(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    ceremony: CeremonyId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(&COMPLETED, &[account.into(), ceremony.into(), now.into()]).await.map(drop)
+}
+
+/// Forgets up to a thousand requests from before `before`; gives how many.
+pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(&DROP_OLD, &[before.into()]).await
+}
