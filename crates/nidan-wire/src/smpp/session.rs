@@ -486,3 +486,26 @@ impl Session {
         put(&mut self.output, Header { command, status, sequence }, body);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_begin_anew_and_pass_over_those_in_use() {
+        let settings = SessionSettings {
+            role: Role::Transceiver,
+            system_id: String::new(),
+            password: Zeroizing::default(),
+            system_type: String::new(),
+            window: 1,
+            enquire_after: Duration::ZERO,
+            answer_within: Duration::ZERO,
+        };
+        let mut session = Session::new(settings, Duration::ZERO);
+        session.sequence = SEQUENCE_MAX - 1;
+        session.waiting.push_back(Waiting { sequence: 1, key: 1, until: Duration::ZERO });
+        session.overdue.push_front((3, 2));
+        assert_eq!([(); 3].map(|()| session.next_sequence()), [SEQUENCE_MAX, 2, 4]);
+    }
+}

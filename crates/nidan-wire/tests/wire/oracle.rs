@@ -135,3 +135,40 @@ fn a_carrier_is_understood() {
     let Event::Delivery { delivery: Delivery::Receipt(receipt), .. } = &events[2] else { panic!("{events:?}") };
     assert_eq!((&*receipt.id, &*receipt.number, receipt.state), ("11935", NUMBER, MessageState::Expired));
 }
+
+/// Why the server does not use that codec: a little is wrong, and it refuses the whole.
+#[test]
+fn what_another_codec_refuses_is_read() {
+    let taken = |id: &str| Event::Taken { key: 1, message_id: id.into() };
+    let long = "7".repeat(80);
+    for (what, body, id) in [
+        ("an id without its NUL", b"2e9f".to_vec(), "2e9f"),
+        ("an id outside ASCII", b"\xe9\0".to_vec(), "é"),
+        ("an id beyond 64 octets", [long.as_bytes(), b"\0"].concat(), &long),
+        ("a parameter that ends early", b"2e9f\0\x14\0\0".to_vec(), "2e9f"),
+    ] {
+        let mut line = Line::bound(1);
+        let sequence = line.submit(1);
+        let bytes = pdu(SUBMIT_SM | RESPONSE, 0, sequence, &body);
+        let other = <Read<'_> as DecodeWithLength<'_>>::decode(&bytes[4..], bytes.len() - 4);
+        assert!(other.is_err(), "{what}: {other:?}");
+        line.receive(&bytes);
+        assert_eq!(line.events(), [taken(id)], "{what}");
+    }
+    let text = receipt_text("2e9f", "DELIVRD");
+    for (what, parameters) in [
+        ("an id without its NUL", parameter(0x001e, b"2e9f")),
+        ("a text in place of a number", parameter(0x0427, b"2\0")),
+        ("a parameter that ends early", vec![0x14, 0x00, 0x00]),
+    ] {
+        let bytes = pdu(DELIVER_SM, 0, 3, &deliver(NUMBER.as_bytes(), 4, 0, &text, &parameters));
+        let other = <Read<'_> as DecodeWithLength<'_>>::decode(&bytes[4..], bytes.len() - 4);
+        assert!(other.is_err(), "{what}: {other:?}");
+        let mut line = Line::bound(1);
+        line.receive(&bytes);
+        let [Event::Delivery { delivery: Delivery::Receipt(receipt), .. }] = &line.events()[..] else {
+            panic!("{what}")
+        };
+        assert_eq!((&*receipt.id, receipt.state), ("2e9f", MessageState::Delivered), "{what}");
+    }
+}
