@@ -96,6 +96,7 @@ mod tests {
             ("+819012345678", INTERNATIONAL),
             ("819012345678", INTERNATIONAL),
             ("+1234", INTERNATIONAL),
+            ("123456789", INTERNATIONAL),
             ("09012345678", NATIONAL),
             ("0312345678", NATIONAL),
             ("00112", NATIONAL),

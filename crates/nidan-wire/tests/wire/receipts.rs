@@ -187,6 +187,7 @@ fn what_is_missing_is_not_made_up() {
         ("id: sub:001 stat:DELIVRD", (None, Some(MessageState::Delivered))),
         ("id:7 stat: err:000", (Some("7"), None)),
         ("id:7 sub:001", (Some("7"), None)),
+        ("id:7 stat: text:stat:DELIVRD", (Some("7"), None)),
         ("idx:7 stat DELIVRD", (None, None)),
     ] {
         let read = receipt::read(text.as_bytes());
