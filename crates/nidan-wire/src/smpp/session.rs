@@ -377,10 +377,12 @@ impl Session {
         match command {
             DELIVER_SM | DATA_SM => self.delivered(header, body),
             ENQUIRE_LINK => self.put(ENQUIRE_LINK | RESPONSE, ESME_ROK, sequence, |_| {}),
-            UNBIND => {
+            UNBIND if body.is_empty() => {
                 self.put(UNBIND | RESPONSE, ESME_ROK, sequence, |_| {});
                 self.close(Why::UnboundByPeer);
             }
+            // What ends a session has to be right in itself.
+            UNBIND => self.nack(ESME_RINVCMDLEN, sequence),
             OUTBIND | ALERT_NOTIFICATION => {}
             GENERIC_NACK => self.refused(header),
             _ if command & RESPONSE == 0 => self.nack(ESME_RINVCMDID, sequence),
