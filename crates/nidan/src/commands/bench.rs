@@ -21,6 +21,7 @@ use crate::send::worker::{self, Routes};
 use crate::store::migrate::{self, SchemaMismatch};
 use crate::store::{DatabaseUrl, Db, account};
 use crate::web;
+use crate::web::callbacks::Callbacks;
 use crate::web::server::{Limits, serve};
 
 /// Measures this machine: sign-ins and code checks over HTTP, beside the password hash alone.
@@ -93,7 +94,7 @@ async fn run_load(arguments: &Arguments) -> Result<(), Failure> {
     let (app, messages) = App::new(&settings, (db, keys), given).map_err(|error| Failure(error.to_string()))?;
     let demo = Some(DemoPhone::default());
     let worker = worker::start(app.clone(), messages, Routes { demo: demo.clone() });
-    let service = web::service(app.clone(), &settings, demo);
+    let service = web::service(app.clone(), &settings, demo, Callbacks::default());
     let (mut outcome, load) = (None, async { prepare(&app, &settings, arguments).await?.measure().await });
     serve(service, listener, Limits::default(), async { outcome = Some(load.await) }).await;
     worker.stop().await;

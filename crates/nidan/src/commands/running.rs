@@ -8,6 +8,7 @@ use crate::app::{App, Clock, Random};
 use crate::send::demo_phone::DemoPhone;
 use crate::send::worker::{self, Routes};
 use crate::web;
+use crate::web::callbacks::Callbacks;
 use crate::web::server::{Limits, serve};
 
 /// Answers until the process is asked to stop. Prints `ready` with the address to open.
@@ -25,7 +26,7 @@ pub(super) async fn until_stopped(started: Started) -> Result<(), Failure> {
     let demo = settings.demo_phone.then(DemoPhone::default);
     let worker = worker::start(app.clone(), messages, Routes { demo: demo.clone() });
     let watching = web::watching(app.clone());
-    let service = web::service(app, &settings, demo);
+    let service = web::service(app, &settings, demo, Callbacks::default());
     answer(&format!("ready {}", settings.site.url.as_str().trim_end_matches('/')))?;
     let stop = stop.shared();
     let public = serve(service, listener, Limits::default(), stop.clone());
