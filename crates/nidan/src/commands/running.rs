@@ -9,6 +9,7 @@ use crate::send::demo_phone::DemoPhone;
 use crate::send::lines::Routes;
 use crate::send::worker;
 use crate::web;
+use crate::web::callbacks::Callbacks;
 use crate::web::server::{Limits, serve};
 
 /// Answers until the process is asked to stop. Prints `ready` with the address to open.
@@ -27,7 +28,7 @@ pub(super) async fn until_stopped(started: Started) -> Result<(), Failure> {
     let routes = Routes::open(&settings, &app, demo.as_ref()).map_err(Failure)?;
     let worker = worker::start(app.clone(), messages, routes);
     let watching = web::watching(app.clone());
-    let service = web::service(app, &settings, demo);
+    let service = web::service(app, &settings, demo, Callbacks::default());
     answer(&format!("ready {}", settings.site.url.as_str().trim_end_matches('/')))?;
     let stop = stop.shared();
     let public = serve(service, listener, Limits::default(), stop.clone());
