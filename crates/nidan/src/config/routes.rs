@@ -4,6 +4,7 @@ use std::fmt;
 
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
+use nidan_core::route::Cost;
 
 use super::carriers;
 use super::given::{Given, Reader, Repeated, Wrong, unknown};
@@ -27,15 +28,6 @@ pub struct Route {
     pub cost: Option<Cost>,
     /// How it is reached.
     pub way: Way,
-}
-
-/// What a route costs, in thousandths of the operator's currency.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cost {
-    /// One message.
-    pub per_message: i64,
-    /// What a day may cost.
-    pub day_max: i64,
 }
 
 /// The way holds passwords: its kind alone is shown.
