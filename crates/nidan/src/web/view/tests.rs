@@ -355,7 +355,7 @@ fn what_people_typed_cannot_become_markup() {
 
 #[test]
 fn pages_are_small() {
-    assert!(STYLE.len() <= 6_500, "style {}", STYLE.len());
+    assert!(STYLE.len() <= 6_600, "style {}", STYLE.len());
     assert!(SCRIPT.len() <= 4_000, "script {}", SCRIPT.len());
     for_every_page(|name, html| {
         let most = if name.starts_with("security") { 24_000 } else { 15_000 };
