@@ -27,6 +27,8 @@ sql! {
                   WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state <= 1";
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
+    CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
+    ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND challenge_id = $2 AND route IS NOT NULL";
 }
 
 /// Recovery scans go slot by slot, so that several nodes do not scan the same rows.
@@ -42,6 +44,8 @@ pub enum CauseKind {
     SignIn,
     /// Somebody asked for another message, or another way.
     Resend,
+    /// The message before it certainly did not arrive; nobody asked.
+    Fallback,
     /// A method is being set up.
     Setup,
     /// Something about the account its owner should know.
@@ -251,4 +255,29 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
         })
     })
     .transpose()
+}
+
+/// The challenge whose code a message carries; none: it is a notice, or there is none such.
+pub async fn challenge_of(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: MessageId,
+) -> Result<Option<ChallengeId>, StoreError> {
+    let row = tx.optional(&CHALLENGE_OF, &[account.into(), id.into()]).await?;
+    Ok(row.map(|row| row.opt_id(0)).transpose()?.flatten())
+}
+
+/// The routes that certainly did not bring this challenge's code to where it was to go.
+pub async fn failed_routes(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    challenge: ChallengeId,
+) -> Result<Vec<String>, StoreError> {
+    let mut failed = Vec::new();
+    for row in tx.rows(&ROUTES, &[account.into(), challenge.into()]).await? {
+        if State::from_stored(row.int(1)?).is_some_and(State::failed) {
+            failed.push(row.text(0)?.to_owned());
+        }
+    }
+    Ok(failed)
 }

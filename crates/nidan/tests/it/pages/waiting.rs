@@ -1,8 +1,10 @@
 //! What becomes of a message is shown while its page is open, and by reloading; what may be asked for meanwhile.
 
+use nidan::flow::fallback;
 use nidan::store::{Engine, sql};
-use nidan_core::id::AccountId;
+use nidan_core::id::{AccountId, MessageId};
 use nidan_core::ledger::State;
+use nidan_core::phone::PhoneNumber;
 use nidan_core::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -14,7 +16,7 @@ sql! {
     BECOMES = "UPDATE message SET state = $1, reason = $2, lease_ms = $3
                 WHERE message_id = (SELECT message_id FROM message WHERE challenge_id IS NOT NULL
                                      ORDER BY message_id DESC LIMIT 1)
-            RETURNING account_id";
+            RETURNING account_id, message_id";
 }
 
 on_both_databases! {
@@ -28,19 +30,20 @@ on_both_databases! {
 }
 
 /// Lets the newest message with a code be in `state`, as another node would have it. Nobody takes it over.
-async fn set(server: &TestServer, state: State, reason: Option<&'static str>) -> AccountId {
+async fn set(server: &TestServer, state: State, reason: Option<&'static str>) -> (AccountId, MessageId) {
     let changed = server.app.db.transact((state, reason), |tx, (state, reason)| {
         Box::pin(async move {
             let far = Timestamp::from_ms(i64::MAX / 2);
             let row = tx.optional(&BECOMES, &[state.stored().into(), (*reason).into(), far.into()]).await?;
-            row.expect("a message").id(0)
+            let row = row.expect("a message");
+            Ok((row.id(0)?, row.id(1)?))
         })
     });
     changed.await.expect("no failure")
 }
 
 /// Likewise, once this node has done with it.
-async fn becomes(server: &TestServer, state: State, reason: Option<&'static str>) -> AccountId {
+async fn becomes(server: &TestServer, state: State, reason: Option<&'static str>) -> (AccountId, MessageId) {
     server.settled().await;
     set(server, state, reason).await
 }
@@ -49,7 +52,7 @@ async fn what_becomes_of_a_message_is_told_while_its_page_is_open(server: &TestS
     let person = Person::signed_out(server).await;
     person.type_password().await;
     let code = server.phone.sms_code(PHONE).await;
-    let account = becomes(server, State::Accepted, None).await;
+    let (account, _) = becomes(server, State::Accepted, None).await;
     let mut events = person.browser.events("/sign-in/code/events").await;
     let first = events.next().await.expect("what is known");
     assert!(first.starts_with("event: message\n") && first.contains("携帯電話会社に渡しました"), "{first}");
@@ -225,4 +228,45 @@ async fn a_server_that_stops_ends_the_events() {
     events.next().await.expect("what is known");
     server.finish().await;
     assert_eq!(events.next().await, None);
+}
+
+async fn another_route(server: &TestServer, account: AccountId, message: MessageId, there_is_one: bool) {
+    let another = Box::new(move |phone: &PhoneNumber, failed: &[String]| {
+        assert_eq!((phone.e164(), failed), (PHONE, &["demo".to_owned()][..]));
+        there_is_one
+    });
+    fallback::after_failure(&server.app, (account, message), another).await.expect("no failure");
+}
+
+async fn what_failed_is_sent_over_another_route(engine: Engine) {
+    for automatic in [false, true] {
+        let server =
+            TestServer::start_with(engine, |settings| settings.policy.fallback_automatic = automatic.into()).await;
+        let person = Person::signed_out(&server).await;
+        person.type_password().await;
+        let code = server.phone.sms_code(PHONE).await;
+        let (account, first) = becomes(&server, State::Undelivered, None).await;
+        another_route(&server, account, first, false).await;
+        server.settled().await;
+        another_route(&server, account, first, true).await;
+        if automatic {
+            assert_eq!(server.phone.sms_code(PHONE).await, code, "the same code");
+            // A receipt that is told twice, or comes late, sends nothing more.
+            another_route(&server, account, first, true).await;
+            let (_, second) = becomes(&server, State::Rejected, None).await;
+            assert_eq!(leads_to(&person.type_code(&code, false).await), "/security");
+            another_route(&server, account, second, true).await;
+        }
+        server.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_is_sent_over_another_route_on_sqlite() {
+    what_failed_is_sent_over_another_route(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_is_sent_over_another_route_on_postgres() {
+    what_failed_is_sent_over_another_route(Engine::Postgres).await;
 }
