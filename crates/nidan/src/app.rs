@@ -16,6 +16,7 @@ use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::moved::Moved;
 use crate::password_hash::PasswordHasher;
+use crate::send::health::RoutesHealth;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
 use crate::texts::{Texts, TextsDamaged};
@@ -40,6 +41,8 @@ pub struct App {
     pub texts: Texts,
     /// What is counted.
     pub metrics: Metrics,
+    /// How well the routes do.
+    pub routes_health: RoutesHealth,
     /// Tells who waits for a message that something became of it.
     pub moved: Moved,
     /// Where claimed messages go after their transaction's commit.
@@ -70,6 +73,7 @@ impl App {
             passwords: PasswordHasher::new(cores),
             texts: Texts::load()?,
             metrics: Metrics::default(),
+            routes_health: RoutesHealth::default(),
             moved: Moved::default(),
             outbox,
             made: AtomicU16::new(0),

@@ -8,6 +8,7 @@ use nidan_core::language::Language;
 use nidan_core::ledger::{Reason, State};
 use nidan_core::methods::{Kind, two_step_ready};
 use nidan_core::news::Told;
+use nidan_core::route::Health;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
@@ -114,8 +115,10 @@ impl Way {
 }
 
 /// The newest message as the rules of sending again see it.
-pub(super) fn judged(newest: &message::Newest) -> Newest {
-    Newest { state: newest.state, channel: newest.channel, stalled: false }
+pub(super) fn judged(app: &App, newest: &message::Newest) -> Newest {
+    let route = newest.route.as_deref();
+    let stalled = route.is_some_and(|route| app.routes_health.of(route) == Health::Stalled);
+    Newest { state: newest.state, channel: newest.channel, stalled }
 }
 
 struct Look {
@@ -185,7 +188,7 @@ impl Job<Look> {
 
     fn shown(&self, sent: Sent, newest: message::Newest) -> Shown {
         let (challenge, policy) = (sent.challenge, &self.app.policy);
-        let asked = judged(&newest);
+        let asked = judged(&self.app, &newest);
         let waited = self.now.since(challenge.last_sent_at);
         Shown {
             id: newest.id,
@@ -194,7 +197,7 @@ impl Job<Look> {
             state: newest.state,
             reason: newest.reason,
             told: Told::of(newest.state, newest.channel, waited, policy),
-            carrier_slow: false,
+            carrier_slow: newest.route.as_deref().is_some_and(|route| self.app.routes_health.of(route) != Health::Good),
             resend: challenge.resend(&asked, self.now, policy),
             resend_at: challenge.resend_at(&asked, policy),
             sent_at: challenge.last_sent_at,

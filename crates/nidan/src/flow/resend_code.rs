@@ -103,7 +103,7 @@ impl Job<ResendCode> {
             return Ok(Err(Resent::Done)); // the app's code is awaited: nothing is sent
         };
         let Some(newest) = message::newest(tx, account.id, sent.id).await? else { return Ok(Err(Resent::Expired)) };
-        Ok(match sent.challenge.resend(&judged(&newest), self.now, &self.app.policy) {
+        Ok(match sent.challenge.resend(&judged(&self.app, &newest), self.now, &self.app.policy) {
             Resend::Send { n } => Ok((account, open, Wish::Again(sent, newest, n))),
             Resend::OnItsWay { at } => Err(Resent::OnItsWay { at }),
             Resend::Held { until } => Err(Resent::Held { until }),
