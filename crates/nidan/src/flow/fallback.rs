@@ -7,47 +7,42 @@ use nidan_core::ceremony::{Purpose, Resend};
 use nidan_core::id::{AccountId, MessageId};
 use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
+use nidan_core::route::order;
 use nidan_core::secret::Secret;
 
+use super::Job;
 use super::look::judged;
 use super::open::{self, CodeMessage};
-use super::{FlowError, Job};
 use crate::app::App;
 use crate::store::message::{self, Cause, CauseKind, Leased};
 use crate::store::{StoreError, Tx, account, authenticator, ceremony};
 
-/// Whether a route that is not among these carries SMS to this number.
-pub type AnotherRoute = Box<dyn Fn(&PhoneNumber, &[String]) -> bool + Send + Sync>;
-
 struct Failed {
     account: AccountId,
     message: MessageId,
-    another: AnotherRoute,
 }
 
 /// Called once a message's failure is committed. Whatever speaks against another message (it is switched off, the sign-in is
 /// over, the message is not the newest, all were sent, no other route carries it) is no error: its owner is offered what
-/// there is.
-pub async fn after_failure(
-    app: &Arc<App>,
-    (account, message): (AccountId, MessageId),
-    another: AnotherRoute,
-) -> Result<(), FlowError> {
+/// there is. Nor is he worse off where the database fails meanwhile, which is logged.
+pub async fn after_failure(app: &Arc<App>, account: AccountId, message: MessageId) {
     if app.policy.fallback_automatic == 0 {
-        return Ok(());
+        return;
     }
-    let job = Job::new(app, Failed { account, message, another });
-    let claimed = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
-    if claimed.is_some() {
-        app.moved.notify(account);
+    let job = Job::new(app, Failed { account, message });
+    match app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await {
+        Ok(Some(claimed)) => {
+            app.moved.notify(account);
+            app.dispatch([claimed]);
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, %message, "a message that failed was not sent over another route"),
     }
-    app.dispatch(claimed);
-    Ok(())
 }
 
 impl Job<Failed> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Leased>, StoreError> {
-        let Failed { account, message, another } = &self.input;
+        let Failed { account, message } = &self.input;
         let Some(account) = account::load(tx, &self.app, *account).await? else { return Ok(None) };
         let Some(challenge) = message::challenge_of(tx, account.id, *message).await? else { return Ok(None) };
         let Some(ceremony) = ceremony::of_challenge(tx, account.id, challenge).await? else { return Ok(None) };
@@ -62,7 +57,7 @@ impl Job<Failed> {
         let (Some(newest), Some(sent)) = (newest, ceremony::challenge(tx, account.id, challenge).await?) else {
             return Ok(None);
         };
-        let Resend::Send { n } = sent.challenge.resend(&judged(&newest), self.now, &self.app.policy) else {
+        let Resend::Send { n } = sent.challenge.resend(&judged(&self.app, &newest), self.now, &self.app.policy) else {
             return Ok(None);
         };
         let method = match open.authenticator {
@@ -70,7 +65,7 @@ impl Job<Failed> {
             None => None,
         };
         let Some(phone) = method.as_ref().and_then(|method| method.phone()) else { return Ok(None) };
-        if !another(phone, &message::failed_routes(tx, account.id, challenge).await?) {
+        if !self.has_another(phone, &message::failed_routes(tx, account.id, *message).await?) {
             return Ok(None);
         }
         let password_right = open.ceremony.purpose == Purpose::SignIn;
@@ -81,5 +76,13 @@ impl Job<Failed> {
             cause: Cause { kind: CauseKind::Fallback, client: open.client, password_right },
         };
         open::again(tx, &self.app, (&account, sent, n), message, self.now).await.map(Some)
+    }
+
+    /// Whether a route that has not failed carries SMS to this number.
+    fn has_another(&self, phone: &PhoneNumber, failed: &[String]) -> bool {
+        let app = &self.app;
+        let others = app.routes.iter().filter(|(name, _)| !failed.contains(name));
+        let others = others.map(|(name, carries)| (carries, app.routes_health.of(name)));
+        !order(others, Channel::Sms, Some(phone)).is_empty()
     }
 }

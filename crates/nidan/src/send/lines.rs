@@ -52,9 +52,7 @@ impl Routes {
         let routes = settings.routes.iter().map(|route| {
             let line = Line::open(&route.way, app, demo).map_err(|wrong| format!("route {}: {wrong}", route.name))?;
             let cost = route.cost.map(|cost| Cost { per_message: cost.per_message, day_max: cost.day_max });
-            let (countries, number_kinds) = (route.countries.clone(), route.number_kinds.clone());
-            let carries = Carries { channel: route.channel, countries, number_kinds };
-            Ok(Arc::new(Route { name: route.name.clone(), carries, cost, line }))
+            Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost, line }))
         });
         Ok(Self { all: routes.collect::<Result<_, String>>()?, receipts })
     }

@@ -45,7 +45,8 @@ sql! {
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
     CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
-    ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND challenge_id = $2 AND route IS NOT NULL";
+    ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND route IS NOT NULL AND challenge_id =
+                (SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2)";
 }
 
 /// Recovery scans go slot by slot, so that several nodes do not scan the same rows.
@@ -189,16 +190,17 @@ pub struct Letter {
     pub destination: Secret<String>,
     /// When it loses its worth.
     pub expires_at: Timestamp,
+    /// The routes that failed to deliver its code before.
+    pub failed_routes: Vec<String>,
 }
 
 /// Reads a message's address; `None` if it is not ours to send any more.
 pub async fn letter(tx: &mut Tx<'_>, account: &Account, leased: Leased) -> Result<Option<Letter>, StoreError> {
     let row = tx.optional(&LETTER, &[leased.account.into(), leased.id.into(), leased.epoch.into()]).await?;
-    row.map(|row| {
-        let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(1)?)?;
-        Ok(Letter { channel: channel(&row, 0)?, destination, expires_at: row.time(2)? })
-    })
-    .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(1)?)?;
+    let failed_routes = failed_routes(tx, leased.account, leased.id).await?;
+    Ok(Some(Letter { channel: channel(&row, 0)?, destination, expires_at: row.time(2)?, failed_routes }))
 }
 
 /// Keeps a message for its worker until `lease_until`; `false` if another has it.
@@ -407,14 +409,10 @@ pub async fn challenge_of(
     Ok(row.map(|row| row.opt_id(0)).transpose()?.flatten())
 }
 
-/// The routes that certainly did not bring this challenge's code to where it was to go.
-pub async fn failed_routes(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    challenge: ChallengeId,
-) -> Result<Vec<String>, StoreError> {
+/// The routes that certainly did not bring this message, or another with the same code, to where it was to go.
+pub async fn failed_routes(tx: &mut Tx<'_>, account: AccountId, id: MessageId) -> Result<Vec<String>, StoreError> {
     let mut failed = Vec::new();
-    for row in tx.rows(&ROUTES, &[account.into(), challenge.into()]).await? {
+    for row in tx.rows(&ROUTES, &[account.into(), id.into()]).await? {
         if State::from_stored(row.int(1)?).is_some_and(State::failed) {
             failed.push(row.text(0)?.to_owned());
         }

@@ -1,10 +1,11 @@
 //! What becomes of a message is shown while its page is open, and by reloading; what may be asked for meanwhile.
 
+use nidan::config::Route;
 use nidan::flow::fallback;
 use nidan::store::{Engine, sql};
 use nidan_core::id::{AccountId, MessageId};
 use nidan_core::ledger::State;
-use nidan_core::phone::PhoneNumber;
+use nidan_core::message::Channel;
 use nidan_core::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -17,6 +18,7 @@ sql! {
                 WHERE message_id = (SELECT message_id FROM message WHERE challenge_id IS NOT NULL
                                      ORDER BY message_id DESC LIMIT 1)
             RETURNING account_id, message_id";
+    ROUTE = "SELECT route FROM message WHERE challenge_id IS NOT NULL ORDER BY message_id DESC LIMIT 1";
 }
 
 on_both_databases! {
@@ -230,33 +232,39 @@ async fn a_server_that_stops_ends_the_events() {
     assert_eq!(events.next().await, None);
 }
 
-async fn another_route(server: &TestServer, account: AccountId, message: MessageId, there_is_one: bool) {
-    let another = Box::new(move |phone: &PhoneNumber, failed: &[String]| {
-        assert_eq!((phone.e164(), failed), (PHONE, &["demo".to_owned()][..]));
-        there_is_one
+/// The route that the newest message with a code went by.
+async fn route_of_newest(server: &TestServer) -> String {
+    let route = server.app.db.read((), |tx, ()| {
+        Box::pin(async move { tx.optional(&ROUTE, &[]).await?.expect("a message").text(0).map(str::to_owned) })
     });
-    fallback::after_failure(&server.app, (account, message), another).await.expect("no failure");
+    route.await.expect("no failure")
 }
 
 async fn what_failed_is_sent_over_another_route(engine: Engine) {
-    for automatic in [false, true] {
-        let server =
-            TestServer::start_with(engine, |settings| settings.policy.fallback_automatic = automatic.into()).await;
+    for (automatic, routes, messages) in [(false, 2, 1), (true, 1, 1), (true, 2, 2)] {
+        let server = TestServer::start_with(engine, |settings| {
+            settings.policy.fallback_automatic = automatic.into();
+            let sms = settings.routes.iter().find(|route| route.channel == Channel::Sms).expect("a route").clone();
+            let more = (1..routes).map(|number| Route { name: format!("other-{number}"), ..sms.clone() });
+            settings.routes.extend(more);
+        })
+        .await;
         let person = Person::signed_out(&server).await;
         person.type_password().await;
         let code = server.phone.sms_code(PHONE).await;
         let (account, first) = becomes(&server, State::Undelivered, None).await;
-        another_route(&server, account, first, false).await;
-        server.settled().await;
-        another_route(&server, account, first, true).await;
-        if automatic {
+        assert_eq!(route_of_newest(&server).await, "demo-sms");
+        fallback::after_failure(&server.app, account, first).await;
+        if messages == 2 {
             assert_eq!(server.phone.sms_code(PHONE).await, code, "the same code");
-            // A receipt that is told twice, or comes late, sends nothing more.
-            another_route(&server, account, first, true).await;
+            // Told twice, or late, the same failure sends nothing more.
+            fallback::after_failure(&server.app, account, first).await;
             let (_, second) = becomes(&server, State::Rejected, None).await;
-            assert_eq!(leads_to(&person.type_code(&code, false).await), "/security");
-            another_route(&server, account, second, true).await;
+            assert_eq!(route_of_newest(&server).await, "other-1", "not the one that failed");
+            fallback::after_failure(&server.app, account, second).await;
         }
+        server.settled().await;
+        assert_eq!(leads_to(&person.type_code(&code, false).await), "/security");
         server.finish().await;
     }
 }
