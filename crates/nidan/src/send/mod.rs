@@ -2,8 +2,11 @@
 
 pub mod demo_phone;
 pub mod health;
+pub mod html;
 pub mod lines;
 pub mod receipts;
 pub mod route;
+pub mod smpp;
+pub mod smtp;
 pub mod text;
 pub mod worker;

@@ -530,7 +530,7 @@ impl Job {
             language: outgoing.language,
             subject: written.subject,
             text: written.text,
-            html: None,
+            html: written.html,
             expires_at: outgoing.expires_at,
         }))
     }
