@@ -4,7 +4,7 @@ use std::fmt;
 
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
-use nidan_core::route::Cost;
+use nidan_core::route::{Carries, Cost};
 
 use super::carriers;
 use super::given::{Given, Reader, Repeated, Wrong, unknown};
@@ -28,6 +28,13 @@ pub struct Route {
     pub cost: Option<Cost>,
     /// How it is reached.
     pub way: Way,
+}
+
+impl Route {
+    /// What the rules ask of it.
+    pub fn carries(&self) -> Carries {
+        Carries { channel: self.channel, countries: self.countries.clone(), number_kinds: self.number_kinds.clone() }
+    }
 }
 
 /// The way holds passwords: its kind alone is shown.

@@ -6,22 +6,29 @@ use nidan_core::ledger::Reason;
 use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
 use nidan_core::route::{Carries, Cost, order};
+use nidan_core::time::Timestamp;
 
 use super::demo_phone::{Delivery, DemoChannel, DemoPhone};
 use super::receipts::Receipts;
 use super::route::{Dispatch, Outcome};
+use super::smpp::{self, News, SmppLine, Tell};
+use super::smtp::{self, SmtpLine};
 use crate::app::App;
-use crate::config::Settings;
 use crate::config::ways::Way;
+use crate::config::{self, Settings};
 
 /// What carries messages to their owners.
 enum Line {
     Demo(DemoPhone, Arc<App>),
+    Smpp { line: SmppLine, receipts: bool },
+    Smtp(SmtpLine),
 }
 
 /// A place on a line: who holds it may send one message.
 pub(super) enum Permit {
     Demo,
+    Smpp(smpp::Permit),
+    Smtp(smtp::Permit),
 }
 
 /// A way messages leave by.
@@ -50,11 +57,10 @@ impl Routes {
     pub fn open(settings: &Settings, app: &Arc<App>, demo: Option<&DemoPhone>) -> Result<Self, String> {
         let receipts = Receipts::new(app.clone());
         let routes = settings.routes.iter().map(|route| {
-            let line = Line::open(&route.way, app, demo).map_err(|wrong| format!("route {}: {wrong}", route.name))?;
+            let line = Line::open(route, (app, &receipts), demo);
+            let line = line.map_err(|wrong| format!("route {}: {wrong}", route.name))?;
             let cost = route.cost.map(|cost| Cost { per_message: cost.per_message, day_max: cost.day_max });
-            let (countries, number_kinds) = (route.countries.clone(), route.number_kinds.clone());
-            let carries = Carries { channel: route.channel, countries, number_kinds };
-            Ok(Arc::new(Route { name: route.name.clone(), carries, cost, line }))
+            Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost, line }))
         });
         Ok(Self { all: routes.collect::<Result<_, String>>()?, receipts })
     }
@@ -92,39 +98,70 @@ impl Routes {
 }
 
 impl Line {
-    fn open(way: &Way, app: &Arc<App>, demo: Option<&DemoPhone>) -> Result<Self, String> {
-        match (way, demo) {
+    fn open(
+        route: &config::Route,
+        (app, receipts): (&Arc<App>, &Receipts),
+        demo: Option<&DemoPhone>,
+    ) -> Result<Self, String> {
+        let name = &route.name;
+        match (&route.way, demo) {
             (Way::Demo, Some(phone)) => Ok(Self::Demo(phone.clone(), app.clone())),
             (Way::Demo, None) => Err("is demo, but the demo phone is not enabled: remove the route".into()),
-            (Way::Smpp(_) | Way::Http(_) | Way::Smtp(_), _) => {
-                Err(format!("is {}, which this version does not carry: remove the route", way.name()))
+            (Way::Smpp(settings), _) => {
+                let given = (app.clock.clone(), app.random.clone());
+                let line = SmppLine::open(name, settings, tell(name.as_str().into(), receipts.clone()), given)?;
+                Ok(Self::Smpp { line, receipts: settings.receipts })
             }
+            (Way::Smtp(settings), _) => {
+                SmtpLine::open(name, settings, &app.site.domain, app.clock.clone()).map(Self::Smtp)
+            }
+            (Way::Http(_), _) => Err("is http, which this version does not carry: remove the route".into()),
         }
     }
+}
+
+/// What a carrier tells goes to the ledger; what could not be kept is logged, and comes again.
+fn tell(route: Arc<str>, receipts: Receipts) -> Tell {
+    Box::new(move |news| {
+        let (route, receipts) = (route.clone(), receipts.clone());
+        Box::pin(async move {
+            let kept = match news {
+                News::Receipt(receipt) => receipts.record(&route, receipt).await,
+                News::Late { message, carrier_id } => receipts.late(message, &carrier_id).await,
+            };
+            if let Err(error) = &kept {
+                tracing::error!(%error, route = &*route, "what a carrier told could not be kept");
+            }
+            kept.is_ok()
+        })
+    })
 }
 
 impl Route {
     /// Whether the carrier tells what became of a message.
     pub fn expects_receipts(&self) -> bool {
         match &self.line {
-            Line::Demo(..) => false,
+            Line::Demo(..) | Line::Smtp(_) => false,
+            Line::Smpp { receipts, .. } => *receipts,
         }
     }
 
     /// Whether a receipt may come without the number that its message went to.
     pub(super) fn may_leave_out_number(&self) -> bool {
         match &self.line {
-            Line::Demo(..) => false,
+            Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => false,
         }
     }
 
     /// Waits until a message may go.
     ///
     /// # Errors
-    /// None may, as it looks.
+    /// None may now, and why.
     pub(super) async fn ready(&self) -> Result<Permit, Reason> {
         match &self.line {
             Line::Demo(..) => Ok(Permit::Demo),
+            Line::Smpp { line, .. } => line.ready().await.map(Permit::Smpp),
+            Line::Smtp(line) => line.ready().await.map(Permit::Smtp),
         }
     }
 
@@ -132,26 +169,37 @@ impl Route {
     pub(super) async fn send(&self, permit: Permit, dispatch: &Dispatch) -> Outcome {
         match (&self.line, permit) {
             (Line::Demo(phone, app), Permit::Demo) => {
-                phone.deliver(Delivery {
-                    id: dispatch.id.to_string(),
-                    to: dispatch.destination.expose().clone(),
-                    channel: match dispatch.channel {
-                        Channel::Sms => DemoChannel::Sms,
-                        Channel::Email => DemoChannel::Email,
-                    },
-                    subject: dispatch.subject.clone(),
-                    text: dispatch.text.expose().clone(),
-                    language: dispatch.language.tag(),
-                    at: app.clock.now(),
-                });
+                phone.deliver(delivery(dispatch, app.clock.now()));
                 Outcome::Delivered
             }
+            (Line::Smpp { line, .. }, Permit::Smpp(permit)) => line.send(permit, dispatch).await,
+            (Line::Smtp(line), Permit::Smtp(permit)) => line.send(permit, dispatch).await,
+            // A permit is one of the line that gave it: nothing has left.
+            (Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_), _) => Outcome::NotTaken(Reason::RouteDown),
         }
     }
 
     async fn close(&self) {
         match &self.line {
             Line::Demo(..) => {}
+            Line::Smpp { line, .. } => line.close().await,
+            Line::Smtp(line) => line.close().await,
         }
+    }
+}
+
+/// A message as the demo phone shows it.
+fn delivery(dispatch: &Dispatch, at: Timestamp) -> Delivery {
+    Delivery {
+        id: dispatch.id.to_string(),
+        to: dispatch.destination.expose().clone(),
+        channel: match dispatch.channel {
+            Channel::Sms => DemoChannel::Sms,
+            Channel::Email => DemoChannel::Email,
+        },
+        subject: dispatch.subject.clone(),
+        text: dispatch.text.expose().clone(),
+        language: dispatch.language.tag(),
+        at,
     }
 }

@@ -78,7 +78,7 @@ impl TestServer {
         let ring = KeyRing::create(&settings.keys_file, &random, START).expect("a key file");
         let (app, messages) = App::new(&settings, (store.db.clone(), ring), (clock, random)).expect("texts");
         let demo = DemoPhone::default();
-        let worker = worker::start(app.clone(), messages, Routes::to_demo_phone(&app, &demo));
+        let worker = worker::start(app.clone(), messages, Routes::open(&settings, &app, Some(&demo)).expect("routes"));
         let service = service(app.clone(), &settings, Some(demo.clone()), Callbacks::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(service, listener, Limits::default(), async {
