@@ -14,7 +14,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::config::{Settings, Site};
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
+use crate::moved::Moved;
 use crate::password_hash::PasswordHasher;
+use crate::send::health::RoutesHealth;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
 use crate::texts::{Texts, TextsDamaged};
@@ -39,6 +41,10 @@ pub struct App {
     pub texts: Texts,
     /// What is counted.
     pub metrics: Metrics,
+    /// How well the routes do.
+    pub routes_health: RoutesHealth,
+    /// Tells who waits for a message that something became of it.
+    pub moved: Moved,
     /// Where claimed messages go after their transaction's commit.
     pub outbox: UnboundedSender<Leased>,
     /// Counts the ids made by time.
@@ -67,6 +73,8 @@ impl App {
             passwords: PasswordHasher::new(cores),
             texts: Texts::load()?,
             metrics: Metrics::default(),
+            routes_health: RoutesHealth::default(),
+            moved: Moved::default(),
             outbox,
             made: AtomicU16::new(0),
         };

@@ -51,19 +51,45 @@ code-already-used = This code has been used. Wait up to 30 seconds until your ap
 code-used-up = There were too many wrong codes, so this was stopped. Please start again.
 code-sent-again = Sent again. The code is the same as before.
 code-not-sent-wait = { $seconds ->
-    [one] Not sent again yet: wait one more second. The code sent before still works.
-   *[other] Not sent again yet: wait { $seconds } more seconds. The code sent before still works.
+    [one] It was sent just now, at { $at } (letters { $tag }, message { $serial } today). It can be sent again in 1 second.
+   *[other] It was sent just now, at { $at } (letters { $tag }, message { $serial } today). It can be sent again in { $seconds } seconds.
 }
+code-not-sent-wait-plain = { $seconds ->
+    [one] It was sent just now, at { $at }. It can be sent again in 1 second.
+   *[other] It was sent just now, at { $at }. It can be sent again in { $seconds } seconds.
+}
+code-not-sent-on-its-way = It is being sent right now. It was not sent again, so that it does not arrive twice.
 code-not-sent = It cannot be sent again. The code sent before still works.
 resend = Send again
-resend-waiting = Send again ({"{n}"} s)
-resend-from = { $seconds ->
-    [one] Possible in 1 second.
-   *[other] Possible in { $seconds } seconds.
-}
+resend-waiting = It can be sent again in {"{n}"} s
+resend-from = It can be sent again from { $at }.
+resend-on-its-way = It is being sent right now. It can be sent again once that is done.
+resend-held = The phone company is overloaded and holds your SMS. More of them would only arrive all at once, so we send no more for now. A code that comes late works until { $until }.
 resend-no-more = It cannot be sent any more. The code that arrived still works.
 tag-label = Letters of this screen:
 sent-at = Sent { $at }, message { $serial } today
+
+## While a message is waited for
+
+news-sms-sending = Sending the SMS.
+news-sms-handed-over = The phone company has it. It should arrive any moment.
+news-sms-delivered = It reached your phone. Look at your SMS.
+news-sms-failed = The SMS could not be delivered.
+news-mail-sending = Sending the email.
+news-mail-handed-over = The email is on its way. It should arrive any moment.
+news-mail-delivered = The email arrived. Look in your inbox.
+news-mail-failed = The email could not be delivered.
+news-unknown = We do not know yet whether it arrived.
+news-silence = We have not heard yet that it arrived.
+news-slow = SMS are slow to be delivered at the moment.
+news-help = If it does not come
+news-reload = Update this page
+news-over = This verification has ended.
+news-over-done = The code was entered in another window.
+instead-app = Use the authenticator app
+instead-sms = Send an SMS to { $destination }
+
+## Confirming the email address
 
 mail-code-title = Confirm your email address
 mail-sent = We sent a code to { $destination }.

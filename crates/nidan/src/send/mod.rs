@@ -1,7 +1,10 @@
 //! Carrying messages out: what the ledger holds is written, handed to a route, and settled.
 
 pub mod demo_phone;
+pub mod health;
 pub mod html;
+pub mod lines;
+pub mod receipts;
 pub mod route;
 pub mod smtp;
 pub mod text;

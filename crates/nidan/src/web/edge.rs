@@ -60,6 +60,7 @@ pub struct Edge {
     references: References,
     dress: Dress,
     count: Count,
+    stop: Box<dyn Fn() + Send + Sync>,
     room: Arc<Semaphore>,
 }
 
@@ -67,13 +68,24 @@ impl Edge {
     /// Puts the edge around `router`.
     pub fn new(router: Router, headers: SecurityHeaders, references: References, dress: Dress) -> Self {
         let room = Arc::new(Semaphore::new(REQUESTS_MAX as usize));
-        Self { router, headers, references, dress, count: Box::new(|_| ()), room }
+        Self { router, headers, references, dress, count: Box::new(|_| ()), stop: Box::new(|| ()), room }
     }
 
     /// Tells `count` the status of every answer.
     #[must_use]
     pub fn counting(self, count: impl Fn(StatusCode) + Send + Sync + 'static) -> Self {
         Self { count: Box::new(count), ..self }
+    }
+
+    /// Calls `stop` when the server begins to stop: what would go on for ever ends then.
+    #[must_use]
+    pub fn stopping(self, stop: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { stop: Box::new(stop), ..self }
+    }
+
+    /// The server begins to stop.
+    pub fn stop(&self) {
+        (self.stop)();
     }
 
     /// Answers one request. Dropping the returned future does not stop the handler.

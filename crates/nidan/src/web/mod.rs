@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod edge;
 pub mod error;
+pub mod events;
 pub mod form;
 pub mod headers;
 pub mod json;

@@ -12,7 +12,8 @@ use nidan::app::{App, Clock, ManualClock, Random};
 use nidan::config::Settings;
 use nidan::keys::KeyRing;
 use nidan::send::demo_phone::{Delivery, DemoChannel, DemoPhone};
-use nidan::send::worker::{self, Routes, Worker};
+use nidan::send::lines::Routes;
+use nidan::send::worker::{self, Worker};
 use nidan::store::{Engine, api_key, message};
 use nidan::web::server::{Limits, serve};
 use nidan::web::service;
@@ -76,7 +77,8 @@ impl TestServer {
         let ring = KeyRing::create(&settings.keys_file, &random, START).expect("a key file");
         let (app, messages) = App::new(&settings, (store.db.clone(), ring), (clock, random)).expect("texts");
         let demo = DemoPhone::default();
-        let worker = worker::start(app.clone(), messages, Routes { demo: Some(demo.clone()) });
+        let routes = Routes::open(&settings, &app, Some(&demo)).expect("routes");
+        let worker = worker::start(app.clone(), messages, routes);
         let service = service(app.clone(), &settings, Some(demo.clone()));
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(service, listener, Limits::default(), async {
