@@ -166,6 +166,11 @@ impl CallbackMap {
         mistakes
     }
 
+    /// Whether it says which number the message went to.
+    pub(super) const fn names_number(&self) -> bool {
+        self.number.is_some()
+    }
+
     /// Reads a callback that was signed with `secret`.
     ///
     /// # Errors

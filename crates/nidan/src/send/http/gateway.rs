@@ -329,7 +329,7 @@ fn values(driver: &Driver, settings: &Http, mistakes: &mut Vec<String>) -> BTree
             _ if values.contains_key(name) => {}
             Some(default) => _ = values.insert(name.clone(), default.clone()),
             None if ask.optional => {}
-            None => mistakes.push(format!("{name} is missing: write {name} = \"…\" ({})", ask.what)),
+            None => mistakes.push(format!("{name} is missing: write values = {{ {name} = \"…\" }} ({})", ask.what)),
         }
     }
     values

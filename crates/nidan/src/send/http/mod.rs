@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use self::answer::{Verdict, judge};
+use self::callback::CallbackMap;
 use self::client::{Client, Failed};
 use self::gateway::{Gateway, Prepared};
 use crate::app::Clock;
@@ -84,6 +85,11 @@ impl HttpLine {
     /// What the gateway does.
     pub fn declares(&self) -> Declares {
         self.gateway.driver.declares
+    }
+
+    /// Whether what it tells later names the number that the message went to.
+    pub fn names_number(&self) -> bool {
+        self.gateway.driver.callback.as_ref().is_some_and(CallbackMap::names_number)
     }
 
     /// Waits until a message may go.
@@ -201,7 +207,7 @@ pub async fn check(settings: &Http) -> Result<String, String> {
                 Failed::LinkLost => "the connection was lost".to_owned(),
             };
             Err(format!(
-                "{host} cannot be reached ({why}): check url, name service, firewall, ca_file and answer_within"
+                "{host} cannot be reached ({why}): check url, name service, firewall, ca_file and answer_seconds"
             ))
         }
     }

@@ -137,6 +137,9 @@ async fn each_gateway_tells_in_its_own_words() {
     let karaden = r#"{"id":"k-1","object":"message","result":"done","status":"done","sent_result":"received"}"#;
     told.tell("/callbacks/karaden/call%20back%2F1", &[], karaden).await.expect(200);
     let number = Some("819012345678");
+    let nameless: Vec<&String> =
+        told.lines.iter().filter(|(_, line)| !line.names_number()).map(|(name, _)| name).collect();
+    assert_eq!(nameless, ["aws", "karaden"]);
     assert_eq!(
         told.kept(),
         [
