@@ -9,6 +9,7 @@ mod attacks;
 mod bench;
 mod client;
 mod flow;
+mod gateways;
 mod kill;
 mod links;
 mod mail;
