@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use nidan_core::ledger::Reason;
 use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
@@ -9,6 +10,7 @@ use nidan_core::route::{Carries, Cost, order};
 use nidan_core::time::Timestamp;
 
 use super::demo_phone::{Delivery, DemoChannel, DemoPhone};
+use super::http::{self, HttpLine};
 use super::receipts::Receipts;
 use super::route::{Dispatch, Outcome};
 use super::smpp::{self, News, SmppLine, Tell};
@@ -16,11 +18,13 @@ use super::smtp::{self, SmtpLine};
 use crate::app::App;
 use crate::config::ways::Way;
 use crate::config::{self, Settings};
+use crate::web::callbacks::Callbacks;
 
 /// What carries messages to their owners.
 enum Line {
     Demo(DemoPhone, Arc<App>),
     Smpp { line: SmppLine, receipts: bool },
+    Http(Arc<HttpLine>),
     Smtp(SmtpLine),
 }
 
@@ -28,7 +32,8 @@ enum Line {
 pub(super) enum Permit {
     Demo,
     Smpp(smpp::Permit),
-    Smtp(smtp::Permit),
+    Http(http::Permit),
+    Smtp(Box<smtp::Permit>),
 }
 
 /// A way messages leave by.
@@ -85,6 +90,20 @@ impl Routes {
         &self.receipts
     }
 
+    /// Where gateways call back.
+    pub fn callbacks(&self) -> Callbacks {
+        let http = self.all.iter().filter_map(|route| match &route.line {
+            Line::Http(line) => Some((route.name.clone(), line.clone())),
+            Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => None,
+        });
+        let receipts = self.receipts.clone();
+        let keep = move |route: String, receipt| -> BoxFuture<'static, bool> {
+            let tell = tell(route.into(), receipts.clone());
+            tell(News::Receipt(receipt))
+        };
+        Callbacks::new(http.collect(), Arc::new(keep))
+    }
+
     /// The routes that carry a message, the one to be tried first at the front.
     pub(super) fn carrying(&self, app: &App, channel: Channel, number: Option<&PhoneNumber>) -> Vec<Arc<Route>> {
         let known = self.all.iter().map(|route| (&route.carries, app.routes_health.of(&route.name)));
@@ -115,7 +134,10 @@ impl Line {
             (Way::Smtp(settings), _) => {
                 SmtpLine::open(name, settings, &app.site.domain, app.clock.clone()).map(Self::Smtp)
             }
-            (Way::Http(_), _) => Err("is http, which this version does not carry: remove the route".into()),
+            (Way::Http(settings), _) => {
+                let line = HttpLine::open(name, settings, &app.site.url, app.clock.clone())?;
+                Ok(Self::Http(Arc::new(line)))
+            }
         }
     }
 }
@@ -143,6 +165,7 @@ impl Route {
         match &self.line {
             Line::Demo(..) | Line::Smtp(_) => false,
             Line::Smpp { receipts, .. } => *receipts,
+            Line::Http(line) => line.declares().receipts,
         }
     }
 
@@ -150,6 +173,7 @@ impl Route {
     pub(super) fn may_leave_out_number(&self) -> bool {
         match &self.line {
             Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => false,
+            Line::Http(line) => !line.names_number(),
         }
     }
 
@@ -161,7 +185,8 @@ impl Route {
         match &self.line {
             Line::Demo(..) => Ok(Permit::Demo),
             Line::Smpp { line, .. } => line.ready().await.map(Permit::Smpp),
-            Line::Smtp(line) => line.ready().await.map(Permit::Smtp),
+            Line::Http(line) => line.ready().await.map(Permit::Http),
+            Line::Smtp(line) => line.ready().await.map(|permit| Permit::Smtp(Box::new(permit))),
         }
     }
 
@@ -173,9 +198,12 @@ impl Route {
                 Outcome::Delivered
             }
             (Line::Smpp { line, .. }, Permit::Smpp(permit)) => line.send(permit, dispatch).await,
-            (Line::Smtp(line), Permit::Smtp(permit)) => line.send(permit, dispatch).await,
+            (Line::Http(line), Permit::Http(permit)) => line.send(permit, dispatch).await,
+            (Line::Smtp(line), Permit::Smtp(permit)) => line.send(*permit, dispatch).await,
             // A permit is one of the line that gave it: nothing has left.
-            (Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_), _) => Outcome::NotTaken(Reason::RouteDown),
+            (Line::Demo(..) | Line::Smpp { .. } | Line::Http(_) | Line::Smtp(_), _) => {
+                Outcome::NotTaken(Reason::RouteDown)
+            }
         }
     }
 
@@ -183,6 +211,7 @@ impl Route {
         match &self.line {
             Line::Demo(..) => {}
             Line::Smpp { line, .. } => line.close().await,
+            Line::Http(line) => line.close().await,
             Line::Smtp(line) => line.close().await,
         }
     }

@@ -5,6 +5,7 @@ mod bounds;
 mod devices;
 mod messages;
 mod names;
+mod routes;
 
 use std::sync::Arc;
 
