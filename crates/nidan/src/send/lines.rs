@@ -64,8 +64,7 @@ impl Routes {
         let routes = settings.routes.iter().map(|route| {
             let line = Line::open(route, (app, &receipts), demo);
             let line = line.map_err(|wrong| format!("route {}: {wrong}", route.name))?;
-            let cost = route.cost.map(|cost| Cost { per_message: cost.per_message, day_max: cost.day_max });
-            Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost, line }))
+            Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost: route.cost, line }))
         });
         Ok(Self { all: routes.collect::<Result<_, String>>()?, receipts })
     }
