@@ -70,6 +70,16 @@ pub fn order<'a>(
     carrying.into_iter().map(|(place, _)| place).collect()
 }
 
+/// Leaves out of `routes`, which carry a message, those of `failed`, which could not deliver another with the same code; unless
+/// that leaves none.
+pub fn spare<T>(routes: Vec<T>, name: impl Fn(&T) -> &str, failed: &[String]) -> Vec<T> {
+    let has_failed = |route: &T| failed.iter().any(|failed| failed == name(route));
+    if routes.iter().all(has_failed) {
+        return routes;
+    }
+    routes.into_iter().filter(|route| !has_failed(route)).collect()
+}
+
 /// One message that a route was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sample {

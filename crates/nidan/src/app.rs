@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use nidan_core::code::{Binding, Code, CodeKey, derive};
 use nidan_core::id::{AccountId, DeviceId, EventId, Id, Kind};
 use nidan_core::policy::Policy;
+use nidan_core::route::Carries;
 use nidan_core::time::{Span, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -43,6 +44,8 @@ pub struct App {
     pub texts: Texts,
     /// What is counted.
     pub metrics: Metrics,
+    /// The routes by name, in the order of the settings, and what each carries.
+    pub routes: Vec<(String, Carries)>,
     /// How well the routes do.
     pub routes_health: RoutesHealth,
     /// What this node knows of budgets by itself.
@@ -79,6 +82,7 @@ impl App {
             passwords: PasswordHasher::new(cores),
             texts: Texts::load()?,
             metrics: Metrics::default(),
+            routes: settings.routes.iter().map(|route| (route.name.clone(), route.carries())).collect(),
             routes_health: RoutesHealth::default(),
             budgets: Budgets::default(),
             wrong_codes: WrongCodes::default(),

@@ -137,3 +137,14 @@ fn operators_are_told_of_each_share_once_as_the_cost_grows() {
     assert_eq!(told(Cost { per_message: 100, day_max: 100 }), [(100, 100)]);
     assert_eq!(told(Cost { per_message: 0, day_max: 100 }), []);
 }
+
+#[test]
+fn what_failed_is_left_out_while_there_is_another() {
+    let spared = |failed: &[&str]| {
+        let failed: Vec<String> = failed.iter().map(|name| (*name).to_owned()).collect();
+        spare(vec!["a", "b", "c"], |name| name, &failed)
+    };
+    assert_eq!(spared(&[]), ["a", "b", "c"]);
+    assert_eq!(spared(&["b", "elsewhere"]), ["a", "c"]);
+    assert_eq!(spared(&["a", "b", "c"]), ["a", "b", "c"]);
+}

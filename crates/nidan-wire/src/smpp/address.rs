@@ -33,15 +33,16 @@ pub enum AddressInvalid {
     /// It has more than the 20 octets that SMPP leaves it.
     #[error("has more than 20 characters")]
     Long,
-    /// It has a character that is not printable ASCII: the alphabets of carriers differ in the rest.
-    #[error("has a character other than a printable one of ASCII")]
+    /// It has a character that its kind has not: a destination other than a digit, a sender other than a printable one of
+    /// ASCII, since the alphabets of carriers differ in the rest.
+    #[error("has a character that cannot be sent")]
     Character,
 }
 
 impl Address {
     /// The phone number a message goes to: E.164, with or without its plus, which SMPP does not carry.
     pub fn destination(e164: &str) -> Result<Self, AddressInvalid> {
-        Self::checked(INTERNATIONAL, e164.strip_prefix('+').unwrap_or(e164))
+        Self::checked(INTERNATIONAL, e164.strip_prefix('+').unwrap_or(e164), |octet| octet.is_ascii_digit())
     }
 
     /// Who a message is from, with the TON and NPI that the carrier asks for; none: what the look of it says, as
@@ -49,13 +50,14 @@ impl Address {
     pub fn sender(sender: &str, ton: Option<u8>, npi: Option<u8>) -> Result<Self, AddressInvalid> {
         let kind = guess(sender);
         let written = if kind == ALPHANUMERIC { sender } else { sender.strip_prefix('+').unwrap_or(sender) };
-        Self::checked((ton.unwrap_or(kind.0), npi.unwrap_or(kind.1)), written)
+        let kind = (ton.unwrap_or(kind.0), npi.unwrap_or(kind.1));
+        Self::checked(kind, written, |octet| (b' '..=b'~').contains(&octet))
     }
 
-    fn checked((ton, npi): (u8, u8), written: &str) -> Result<Self, AddressInvalid> {
+    fn checked((ton, npi): (u8, u8), written: &str, has: fn(u8) -> bool) -> Result<Self, AddressInvalid> {
         match written {
             "" => Err(AddressInvalid::Empty),
-            _ if !written.bytes().all(|octet| (b' '..=b'~').contains(&octet)) => Err(AddressInvalid::Character),
+            _ if !written.bytes().all(has) => Err(AddressInvalid::Character),
             _ if written.len() > LENGTH_MAX => Err(AddressInvalid::Long),
             _ => Ok(Self { ton, npi, digits: Zeroizing::new(written.to_owned()) }),
         }
@@ -94,6 +96,7 @@ mod tests {
             ("+819012345678", INTERNATIONAL),
             ("819012345678", INTERNATIONAL),
             ("+1234", INTERNATIONAL),
+            ("123456789", INTERNATIONAL),
             ("09012345678", NATIONAL),
             ("0312345678", NATIONAL),
             ("00112", NATIONAL),
@@ -124,10 +127,13 @@ mod tests {
             ("", AddressInvalid::Empty),
             ("+81901234\u{0}5678", AddressInvalid::Character),
             ("８１９０", AddressInvalid::Character),
+            ("+81-90-1234-5678", AddressInvalid::Character),
+            ("++819012345678", AddressInvalid::Character),
             ("123456789012345678901", AddressInvalid::Long),
         ] {
             assert_eq!(Address::destination(written).err(), Some(error), "{written:?}");
         }
+        assert_eq!(Address::sender("例社", None, None).err(), Some(AddressInvalid::Character));
         assert!(Address::sender("12345678901234567890", None, None).is_ok());
     }
 }

@@ -14,8 +14,6 @@ const HEADER: usize = 6;
 /// Units that the header leaves of the 140 octets.
 const GSM7_PART: usize = 153;
 const UCS2_PART: usize = 67;
-/// Parts that one octet can count.
-const PARTS_MAX: usize = 255;
 
 /// One short_message. No `Debug`: it is the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,7 +76,7 @@ pub fn split(text: &str, reference: u8) -> Option<Vec<ShortMessage>> {
             last.extend_from_slice(&one);
         }
     }
-    let total = u8::try_from(parts.len()).ok().filter(|total| usize::from(*total) <= PARTS_MAX)?;
+    let total = u8::try_from(parts.len()).ok()?;
     let numbered = parts.into_iter().zip(1..=total).map(|(mut octets, number)| {
         octets[..HEADER].copy_from_slice(&[5, 0, 3, reference, total, number]);
         ShortMessage { data_coding: data_coding(alphabet), has_header: true, octets }

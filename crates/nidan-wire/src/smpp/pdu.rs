@@ -46,7 +46,7 @@ pub struct SubmitSm {
     pub source: Address,
     /// The number it goes to.
     pub destination: Address,
-    /// Until when it is worth delivering, as [`super::validity`] writes it; empty: as the carrier has it.
+    /// Until when it is worth delivering, as [`super::validity()`] writes it; empty: as the carrier has it.
     pub validity_period: String,
     /// Whether the carrier shall tell what became of it.
     pub receipt: bool,

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::pdu::{Carried, ESM_INTERMEDIATE, ESM_KIND, ESM_RECEIPT, ESM_UDHI, latin, read_id};
 
 /// message_state: SMPP 3.4 §5.2.28.
@@ -132,13 +134,11 @@ pub struct ReceiptText {
 }
 
 /// Reads the text of a receipt, in whatever alphabet it came: what is asked for is ASCII in each of them, so the octets tell
-/// more reliably than data_coding, which is often wrong here.
+/// more reliably than data_coding, which is often wrong here. Of two fields of one name the first counts: `text:` comes last,
+/// and behind it anything may stand.
 pub fn read(octets: &[u8]) -> ReceiptText {
-    let text = characters(octets);
-    // What stands behind `text:` may be anything; it is looked at only for a field that is nowhere else.
-    let (fields, sent) = field(&text, "text").map_or((&text[..], ""), |at| text.split_at(at));
-    let value = |name| word(fields, name).or_else(|| word(sent, name));
-    ReceiptText { id: value("id").map(str::to_owned), state: value("stat").map(MessageState::of_word) }
+    let text = Zeroizing::new(characters(octets));
+    ReceiptText { id: word(&text, "id").map(str::to_owned), state: word(&text, "stat").map(MessageState::of_word) }
 }
 
 /// The text, read as UCS-2 if it begins like ASCII in UCS-2, of either byte order; else as the GSM 7 bit alphabet where that
@@ -157,7 +157,7 @@ fn wide(octets: &[u8], unit: impl Fn([u8; 2]) -> u16) -> String {
     char::decode_utf16(units).map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// The word after `name:`; none if there is none.
+/// The word after the first `name:`; none if there is none.
 fn word<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let value = text[field(text, name)? + name.len() + 1..].trim_start_matches([' ', '\t']);
     let end = value.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '|'));

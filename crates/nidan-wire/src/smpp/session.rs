@@ -377,10 +377,12 @@ impl Session {
         match command {
             DELIVER_SM | DATA_SM => self.delivered(header, body),
             ENQUIRE_LINK => self.put(ENQUIRE_LINK | RESPONSE, ESME_ROK, sequence, |_| {}),
-            UNBIND => {
+            UNBIND if body.is_empty() => {
                 self.put(UNBIND | RESPONSE, ESME_ROK, sequence, |_| {});
                 self.close(Why::UnboundByPeer);
             }
+            // What ends a session has to be right in itself.
+            UNBIND => self.nack(ESME_RINVCMDLEN, sequence),
             OUTBIND | ALERT_NOTIFICATION => {}
             GENERIC_NACK => self.refused(header),
             _ if command & RESPONSE == 0 => self.nack(ESME_RINVCMDID, sequence),
@@ -482,5 +484,28 @@ impl Session {
 
     fn put(&mut self, command: u32, status: u32, sequence: u32, body: impl FnOnce(&mut Vec<u8>)) {
         put(&mut self.output, Header { command, status, sequence }, body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_begin_anew_and_pass_over_those_in_use() {
+        let settings = SessionSettings {
+            role: Role::Transceiver,
+            system_id: String::new(),
+            password: Zeroizing::default(),
+            system_type: String::new(),
+            window: 1,
+            enquire_after: Duration::ZERO,
+            answer_within: Duration::ZERO,
+        };
+        let mut session = Session::new(settings, Duration::ZERO);
+        session.sequence = SEQUENCE_MAX - 1;
+        session.waiting.push_back(Waiting { sequence: 1, key: 1, until: Duration::ZERO });
+        session.overdue.push_front((3, 2));
+        assert_eq!([(); 3].map(|()| session.next_sequence()), [SEQUENCE_MAX, 2, 4]);
     }
 }

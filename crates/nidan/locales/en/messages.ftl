@@ -61,3 +61,9 @@ email-two-step-on-body =
     When you sign in on a new device, you enter a 6-digit code after your password. Tell the code to nobody. { $brand } never asks you for it.
 
     If you did not turn this on: open { $brand } the usual way, sign in, check your methods and recent activity on the Security page, and press "Sign out everywhere".
+
+# What `nidan route test` sends.
+route-test-sms = { $brand }: this is a test message (route { $route }). There is nothing to do.
+route-test-title = Test message
+route-test-body =
+    This is a test email from { $brand } (route { $route }). There is nothing to do.

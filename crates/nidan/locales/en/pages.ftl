@@ -59,6 +59,7 @@ code-not-sent-wait-plain = { $seconds ->
    *[other] It was sent just now, at { $at }. It can be sent again in { $seconds } seconds.
 }
 code-not-sent-on-its-way = It is being sent right now. It was not sent again, so that it does not arrive twice.
+code-not-sent-held = The phone company holds your SMS, so it was not sent again.
 code-not-sent = It cannot be sent again. The code sent before still works.
 resend = Send again
 resend-waiting = It can be sent again in {"{n}"} s
@@ -72,20 +73,20 @@ sent-at = Sent { $at }, message { $serial } today
 ## While a message is waited for
 
 news-sms-sending = Sending the SMS.
-news-sms-handed-over = The phone company has it. It should arrive any moment.
-news-sms-delivered = It reached your phone. Look at your SMS.
+news-sms-handed-over = The phone company has it.
+news-sms-delivered = It arrived. Look at your phone.
 news-sms-failed = The SMS could not be delivered.
 news-mail-sending = Sending the email.
-news-mail-handed-over = The email is on its way. It should arrive any moment.
-news-mail-delivered = The email arrived. Look in your inbox.
+news-mail-handed-over = The email is on its way.
+news-mail-delivered = It arrived. Look in your inbox.
 news-mail-failed = The email could not be delivered.
-news-unknown = We do not know yet whether it arrived.
-news-silence = We have not heard yet that it arrived.
-news-slow = SMS are slow to be delivered at the moment.
+news-unknown = Unclear whether it arrived.
+news-silence = No word yet that it arrived.
+news-slow = SMS are slow at the moment.
 news-help = If it does not come
 news-reload = Update this page
 news-over = This verification has ended.
-news-over-done = The code was entered in another window.
+news-over-done = Confirmed in another window.
 instead-app = Use the authenticator app
 instead-sms = Send an SMS to { $destination }
 
@@ -119,6 +120,7 @@ trust-label = Trust this device
 trust-hint = No code will be asked for on this device next time ({ $days } days at most). Clear the box if others use it too.
 sms-missing-title = No SMS?
 sms-missing-wait = Wait about a minute. Check that you have reception and that flight mode is off.
+sms-missing-reception = Check that you have reception and that flight mode is off.
 sms-missing-blocked = Check whether your phone has filtered it as spam.
 sms-missing-number = If the number is wrong, press “Change number”.
 other-ways = Verify another way

@@ -23,6 +23,7 @@ use crate::send::worker;
 use crate::store::migrate::{self, SchemaMismatch};
 use crate::store::{DatabaseUrl, Db, account};
 use crate::web;
+use crate::web::callbacks::Callbacks;
 use crate::web::server::{Limits, serve};
 
 /// Measures this machine: sign-ins and code checks over HTTP, beside the password hash alone.
@@ -155,7 +156,7 @@ async fn run_load(arguments: &Arguments) -> Result<(), Failure> {
     let (app, messages) = App::new(&settings, (db, keys), given).map_err(|error| Failure(error.to_string()))?;
     let demo = DemoPhone::default();
     let worker = worker::start(app.clone(), messages, Routes::to_demo_phone(&app, &demo));
-    let service = web::service(app.clone(), &settings, Some(demo));
+    let service = web::service(app.clone(), &settings, Some(demo), Callbacks::default());
     let (mut outcome, load) = (None, async { prepare(&app, &settings, arguments).await?.measure().await });
     serve(service, listener, Limits::default(), async { outcome = Some(load.await) }).await;
     worker.stop().await;

@@ -12,7 +12,7 @@ mod table;
 pub mod ways;
 
 pub use print::print_default;
-pub use routes::{Cost, Route};
+pub use routes::Route;
 
 use std::collections::BTreeMap;
 use std::fmt;

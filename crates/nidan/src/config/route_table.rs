@@ -66,7 +66,13 @@ fn demo() -> Kind {
 }
 
 fn smpp() -> Kind {
-    let settings = vec![
+    let settings = [smpp_login(), smpp_sending()].concat();
+    let about = "kind smpp: a carrier's short message centre that speaks SMPP 3.4.";
+    Kind { name: "smpp", about, carries: &[Channel::Sms], settings, example: ("carrier-a", Channel::Sms) }
+}
+
+fn smpp_login() -> Vec<Setting> {
+    vec![
         Setting::required(
             "host",
             "\"smsc.example.net\"",
@@ -85,6 +91,11 @@ fn smpp() -> Kind {
         ),
         Setting::required("system_id", "\"nidan\"", "The name we bind by. At most 15 characters."),
         Setting::required("password", "\"secret\"", "The password we bind by. At most 8 characters.").secret(),
+    ]
+}
+
+fn smpp_sending() -> Vec<Setting> {
+    vec![
         Setting::optional(
             "system_type",
             "\"VMA\"",
@@ -128,9 +139,7 @@ fn smpp() -> Kind {
             "How long an answer is waited for. Without one nobody knows whether the message was sent.",
         ),
         Setting::default("receipts", "true", "Whether the carrier tells what became of a message."),
-    ];
-    let about = "kind smpp: a carrier's short message centre that speaks SMPP 3.4.";
-    Kind { name: "smpp", about, carries: &[Channel::Sms], settings, example: ("carrier-a", Channel::Sms) }
+    ]
 }
 
 fn http() -> Kind {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
+use nidan_core::route::{Carries, Cost};
 
 use super::carriers;
 use super::given::{Given, Reader, Repeated, Wrong, unknown};
@@ -29,13 +30,11 @@ pub struct Route {
     pub way: Way,
 }
 
-/// What a route costs, in thousandths of the operator's currency.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cost {
-    /// One message.
-    pub per_message: i64,
-    /// What a day may cost.
-    pub day_max: i64,
+impl Route {
+    /// What the rules ask of it.
+    pub fn carries(&self) -> Carries {
+        Carries { channel: self.channel, countries: self.countries.clone(), number_kinds: self.number_kinds.clone() }
+    }
 }
 
 /// The way holds passwords: its kind alone is shown.

@@ -16,6 +16,7 @@ pub(super) struct Section {
 }
 
 /// One key of a section.
+#[derive(Clone)]
 pub(super) struct Setting {
     pub(super) key: &'static str,
     pub(super) about: String,
@@ -27,6 +28,7 @@ pub(super) struct Setting {
 }
 
 /// What holds if the key is not set; all in TOML.
+#[derive(Clone)]
 pub(super) enum Fallback {
     /// This value.
     Default(String),

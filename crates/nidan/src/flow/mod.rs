@@ -24,6 +24,7 @@ pub mod breaker;
 pub mod budget;
 pub mod check_code;
 pub mod deny;
+pub mod fallback;
 pub mod grant;
 pub mod guesses;
 pub mod look;

@@ -134,12 +134,7 @@ impl Job<ResendCode> {
         let Some(message) = self.message(tx, account, (open, newest.kind)).await? else {
             return Ok((Resent::NoSuchWay, None));
         };
-        if !ceremony::send_again(tx, account.id, sent.id, n, self.now).await? {
-            return Err(StoreError::corrupt("challenge.sent", "its gate and its rule differ"));
-        }
-        let challenge = nidan_core::ceremony::Challenge { sent: n, last_sent_at: self.now, ..sent.challenge };
-        let sent = Sent { challenge, ..sent };
-        let message = open::code_message(tx, &self.app, (account, &sent), message, self.now).await?;
+        let message = open::again(tx, &self.app, (account, sent, n), message, self.now).await?;
         Ok((Resent::Done, Some(message)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use nidan_core::ledger::Reason;
 use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
@@ -9,6 +10,7 @@ use nidan_core::route::{Carries, Cost, order};
 use nidan_core::time::Timestamp;
 
 use super::demo_phone::{Delivery, DemoChannel, DemoPhone};
+use super::http::{self, HttpLine};
 use super::receipts::Receipts;
 use super::route::{Dispatch, Outcome};
 use super::smpp::{self, News, SmppLine, Tell};
@@ -16,11 +18,13 @@ use super::smtp::{self, SmtpLine};
 use crate::app::App;
 use crate::config::ways::Way;
 use crate::config::{self, Settings};
+use crate::web::callbacks::Callbacks;
 
 /// What carries messages to their owners.
 enum Line {
     Demo(DemoPhone, Arc<App>),
     Smpp { line: SmppLine, receipts: bool },
+    Http(Arc<HttpLine>),
     Smtp(SmtpLine),
 }
 
@@ -28,7 +32,8 @@ enum Line {
 pub(super) enum Permit {
     Demo,
     Smpp(smpp::Permit),
-    Smtp(smtp::Permit),
+    Http(http::Permit),
+    Smtp(Box<smtp::Permit>),
 }
 
 /// A way messages leave by.
@@ -59,10 +64,7 @@ impl Routes {
         let routes = settings.routes.iter().map(|route| {
             let line = Line::open(route, (app, &receipts), demo);
             let line = line.map_err(|wrong| format!("route {}: {wrong}", route.name))?;
-            let cost = route.cost.map(|cost| Cost { per_message: cost.per_message, day_max: cost.day_max });
-            let (countries, number_kinds) = (route.countries.clone(), route.number_kinds.clone());
-            let carries = Carries { channel: route.channel, countries, number_kinds };
-            Ok(Arc::new(Route { name: route.name.clone(), carries, cost, line }))
+            Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost: route.cost, line }))
         });
         Ok(Self { all: routes.collect::<Result<_, String>>()?, receipts })
     }
@@ -85,6 +87,20 @@ impl Routes {
     /// Where receipts go.
     pub fn receipts(&self) -> &Receipts {
         &self.receipts
+    }
+
+    /// Where gateways call back.
+    pub fn callbacks(&self) -> Callbacks {
+        let http = self.all.iter().filter_map(|route| match &route.line {
+            Line::Http(line) => Some((route.name.clone(), line.clone())),
+            Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => None,
+        });
+        let receipts = self.receipts.clone();
+        let keep = move |route: String, receipt| -> BoxFuture<'static, bool> {
+            let tell = tell(route.into(), receipts.clone());
+            tell(News::Receipt(receipt))
+        };
+        Callbacks::new(http.collect(), Arc::new(keep))
     }
 
     /// The routes that carry a message, the one to be tried first at the front.
@@ -117,7 +133,10 @@ impl Line {
             (Way::Smtp(settings), _) => {
                 SmtpLine::open(name, settings, &app.site.domain, app.clock.clone()).map(Self::Smtp)
             }
-            (Way::Http(_), _) => Err("is http, which this version does not carry: remove the route".into()),
+            (Way::Http(settings), _) => {
+                let line = HttpLine::open(name, settings, &app.site.url, app.clock.clone())?;
+                Ok(Self::Http(Arc::new(line)))
+            }
         }
     }
 }
@@ -145,6 +164,7 @@ impl Route {
         match &self.line {
             Line::Demo(..) | Line::Smtp(_) => false,
             Line::Smpp { receipts, .. } => *receipts,
+            Line::Http(line) => line.declares().receipts,
         }
     }
 
@@ -152,6 +172,7 @@ impl Route {
     pub(super) fn may_leave_out_number(&self) -> bool {
         match &self.line {
             Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => false,
+            Line::Http(line) => !line.names_number(),
         }
     }
 
@@ -163,7 +184,8 @@ impl Route {
         match &self.line {
             Line::Demo(..) => Ok(Permit::Demo),
             Line::Smpp { line, .. } => line.ready().await.map(Permit::Smpp),
-            Line::Smtp(line) => line.ready().await.map(Permit::Smtp),
+            Line::Http(line) => line.ready().await.map(Permit::Http),
+            Line::Smtp(line) => line.ready().await.map(|permit| Permit::Smtp(Box::new(permit))),
         }
     }
 
@@ -175,9 +197,12 @@ impl Route {
                 Outcome::Delivered
             }
             (Line::Smpp { line, .. }, Permit::Smpp(permit)) => line.send(permit, dispatch).await,
-            (Line::Smtp(line), Permit::Smtp(permit)) => line.send(permit, dispatch).await,
+            (Line::Http(line), Permit::Http(permit)) => line.send(permit, dispatch).await,
+            (Line::Smtp(line), Permit::Smtp(permit)) => line.send(*permit, dispatch).await,
             // A permit is one of the line that gave it: nothing has left.
-            (Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_), _) => Outcome::NotTaken(Reason::RouteDown),
+            (Line::Demo(..) | Line::Smpp { .. } | Line::Http(_) | Line::Smtp(_), _) => {
+                Outcome::NotTaken(Reason::RouteDown)
+            }
         }
     }
 
@@ -185,6 +210,7 @@ impl Route {
         match &self.line {
             Line::Demo(..) => {}
             Line::Smpp { line, .. } => line.close().await,
+            Line::Http(line) => line.close().await,
             Line::Smtp(line) => line.close().await,
         }
     }

@@ -3,6 +3,7 @@
 pub mod demo_phone;
 pub mod health;
 pub mod html;
+pub mod http;
 pub mod lines;
 pub mod receipts;
 pub mod route;

@@ -14,6 +14,7 @@ use nidan_core::time::{Span, Timestamp};
 use super::lines::Route;
 use super::route::CarrierReceipt;
 use crate::app::App;
+use crate::flow::fallback;
 use crate::store::StoreError;
 use crate::store::carrier_message::{self, CarrierKey, Known};
 use crate::store::message::{self, Leased};
@@ -139,7 +140,7 @@ impl Receipts {
         let moved = self.app.db.transact(input, |tx, (known, carrier_id, now)| {
             Box::pin(message::accept(tx, *known, carrier_id.as_deref(), *now))
         });
-        self.tell(given.known(), moved.await?);
+        self.tell(given.known(), moved.await?).await;
         match early {
             Some(receipt) => self.receive(given.known(), receipt).await,
             None => Ok(()),
@@ -151,14 +152,17 @@ impl Receipts {
         let moved = self.app.db.transact((known, receipt, now), |tx, (known, receipt, now)| {
             Box::pin(message::receive(tx, *known, *receipt, *now))
         });
-        self.tell(known, moved.await?);
+        self.tell(known, moved.await?).await;
         Ok(())
     }
 
-    fn tell(&self, (account, _): Known, moved: Option<State>) {
+    async fn tell(&self, (account, message): Known, moved: Option<State>) {
         if let Some(state) = moved {
             self.app.metrics.message(state.name());
             self.app.moved.notify(account);
+            if state.failed() {
+                fallback::after_failure(&self.app, account, message).await;
+            }
         }
     }
 }

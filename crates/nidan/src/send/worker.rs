@@ -13,7 +13,7 @@ use nidan_core::code::Binding;
 use nidan_core::ledger::{Answer, Reason, State, Step, Takeover, after, weightier};
 use nidan_core::message::{Channel, MessageKind};
 use nidan_core::phone::PhoneNumber;
-use nidan_core::route::Cost;
+use nidan_core::route::{Cost, spare};
 use nidan_core::time::{Span, Timestamp};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
@@ -26,6 +26,7 @@ use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
 use super::text::{Filling, write};
 use crate::app::App;
+use crate::flow::fallback;
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
 use crate::store::{
     Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
@@ -221,7 +222,8 @@ impl Sender {
     /// Tries the routes, one after the other, until one has it or may have it.
     async fn by_any_route(&self, carried: &Carried) -> Result<(), StoreError> {
         let (leased, expires_at) = (carried.leased, carried.letter.expires_at);
-        let mut routes = self.routes.carrying(&self.app, carried.letter.channel, carried.number.as_ref()).into_iter();
+        let routes = self.routes.carrying(&self.app, carried.letter.channel, carried.number.as_ref());
+        let mut routes = spare(routes, |route| &route.name, &carried.letter.failed_routes).into_iter();
         let mut why = None;
         loop {
             let answer = match routes.next() {
@@ -396,6 +398,9 @@ impl Sender {
             true => {
                 self.app.metrics.message(state.name());
                 self.app.moved.notify(leased.account);
+                if state.failed() {
+                    fallback::after_failure(&self.app, leased.account, leased.id).await;
+                }
             }
             false => tracing::warn!(message = %leased.id, "a message was settled by another worker"),
         }

@@ -16,6 +16,7 @@ sql! {
     WAIT = "INSERT INTO carrier_message (key_hash, account_id, message_id, receipt, created_ms) VALUES ($1, NULL, NULL, $2, $3)
             ON CONFLICT (key_hash) DO UPDATE SET created_ms = $3 RETURNING account_id, message_id, receipt";
     KEEP = "UPDATE carrier_message SET receipt = $2 WHERE key_hash = $1";
+    WAITING = "SELECT receipt FROM carrier_message WHERE key_hash = $1 AND created_ms >= $2";
     DROP_OLD = "DELETE FROM carrier_message WHERE key_hash IN
                   (SELECT key_hash FROM carrier_message WHERE created_ms < $1 LIMIT 1000)";
 }
@@ -88,6 +89,17 @@ pub async fn wait(
     let kept = row.opt_int(2)?.and_then(Receipt::from_stored).map_or(receipt, |kept| kept.or_later(receipt));
     tx.execute(&KEEP, &[key.0.into(), kept.stored().into()]).await?;
     Ok(found)
+}
+
+/// The receipt that waits under one of the keys, if it came since `since`.
+pub async fn waiting(tx: &mut Tx<'_>, keys: &[CarrierKey], since: Timestamp) -> Result<Option<Receipt>, StoreError> {
+    for key in keys {
+        let row = tx.optional(&WAITING, &[key.0.into(), since.into()]).await?;
+        if let Some(receipt) = row.map(|row| row.opt_int(0)).transpose()?.flatten().and_then(Receipt::from_stored) {
+            return Ok(Some(receipt));
+        }
+    }
+    Ok(None)
 }
 
 /// Forgets up to a thousand that were kept before `before`; gives how many.

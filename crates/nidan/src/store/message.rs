@@ -46,6 +46,9 @@ sql! {
                   (SELECT account_id, message_id FROM message WHERE created_ms < $1 LIMIT 1000)";
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
+    CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
+    ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND route IS NOT NULL AND challenge_id =
+                (SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2)";
 }
 
 /// Recovery scans go slot by slot, so that several nodes do not scan the same rows.
@@ -61,6 +64,8 @@ pub enum CauseKind {
     SignIn,
     /// Somebody asked for another message, or another way.
     Resend,
+    /// The message before it certainly did not arrive; nobody asked.
+    Fallback,
     /// A method is being set up.
     Setup,
     /// Something about the account its owner should know.
@@ -187,16 +192,17 @@ pub struct Letter {
     pub destination: Secret<String>,
     /// When it loses its worth.
     pub expires_at: Timestamp,
+    /// The routes that failed to deliver its code before.
+    pub failed_routes: Vec<String>,
 }
 
 /// Reads a message's address; `None` if it is not ours to send any more.
 pub async fn letter(tx: &mut Tx<'_>, account: &Account, leased: Leased) -> Result<Option<Letter>, StoreError> {
     let row = tx.optional(&LETTER, &[leased.account.into(), leased.id.into(), leased.epoch.into()]).await?;
-    row.map(|row| {
-        let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(1)?)?;
-        Ok(Letter { channel: channel(&row, 0)?, destination, expires_at: row.time(2)? })
-    })
-    .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(1)?)?;
+    let failed_routes = failed_routes(tx, leased.account, leased.id).await?;
+    Ok(Some(Letter { channel: channel(&row, 0)?, destination, expires_at: row.time(2)?, failed_routes }))
 }
 
 /// Keeps a message for its worker until `lease_until`; `false` if another has it.
@@ -398,4 +404,25 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
 /// Forgets up to a thousand messages from before `before`; gives how many.
 pub async fn forget(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
     tx.execute(&DROP_OLD, &[before.into()]).await
+}
+
+/// The challenge whose code a message carries; none: it is a notice, or there is none such.
+pub async fn challenge_of(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: MessageId,
+) -> Result<Option<ChallengeId>, StoreError> {
+    let row = tx.optional(&CHALLENGE_OF, &[account.into(), id.into()]).await?;
+    Ok(row.map(|row| row.opt_id(0)).transpose()?.flatten())
+}
+
+/// The routes that certainly did not bring this message, or another with the same code, to where it was to go.
+pub async fn failed_routes(tx: &mut Tx<'_>, account: AccountId, id: MessageId) -> Result<Vec<String>, StoreError> {
+    let mut failed = Vec::new();
+    for row in tx.rows(&ROUTES, &[account.into(), id.into()]).await? {
+        if State::from_stored(row.int(1)?).is_some_and(State::failed) {
+            failed.push(row.text(0)?.to_owned());
+        }
+    }
+    Ok(failed)
 }

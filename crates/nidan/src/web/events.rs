@@ -271,9 +271,10 @@ enum Unwatchable {
     Template(#[from] askama::Error),
 }
 
-/// An event with `data`, which may have lines.
+/// An event with `data`: its lines, but for the empty ones.
 fn event(name: &str, data: &str) -> String {
-    let lines: String = data.lines().map(|line| format!("data: {line}\n")).collect();
+    let said = data.lines().filter(|line| !line.trim().is_empty());
+    let lines: String = said.map(|line| format!("data: {line}\n")).collect();
     format!("event: {name}\n{}\n", if lines.is_empty() { "data:\n" } else { &lines })
 }
 
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_whatever_its_lines() {
-        assert_eq!(event("message", "<p>\n\n</p>\n"), "event: message\ndata: <p>\ndata: \ndata: </p>\n\n");
+        assert_eq!(event("message", "<p>\n\n</p>\n"), "event: message\ndata: <p>\ndata: </p>\n\n");
         assert_eq!(event("over", ""), "event: over\ndata:\n\n");
     }
 }

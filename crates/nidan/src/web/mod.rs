@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod body;
+pub mod callbacks;
 pub mod client;
 pub mod cookies;
 pub mod csrf;

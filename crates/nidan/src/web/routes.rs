@@ -8,6 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::api;
+use super::callbacks::{self, Callbacks};
 use super::cookies::Cookies;
 use super::edge::{Asked, Edge};
 use super::error::References;
@@ -28,12 +29,13 @@ use crate::config::Settings;
 use crate::send::demo_phone::DemoPhone;
 
 /// The whole server behind its listener.
-pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>) -> Arc<Edge> {
+pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>, callbacks: Callbacks) -> Arc<Edge> {
+    let callbacks = callbacks::router(callbacks, &settings.site.url);
     let references = References::new(app.random.bytes());
     let web = Web::new(app, settings, demo_phone);
     let (dressing, counting, streams) = (web.clone(), web.app.clone(), web.streams.clone());
     let dress = Box::new(move |problem: &Problem, asked: &Asked| dress(&dressing, problem, asked));
-    let edge = Edge::new(router(web), SecurityHeaders::new(&style_sha256()), references, dress);
+    let edge = Edge::new(router(web).merge(callbacks), SecurityHeaders::new(&style_sha256()), references, dress);
     let edge = edge.counting(move |status| counting.metrics.request(status.as_u16()));
     Arc::new(edge.stopping(move || streams.close()))
 }
@@ -108,7 +110,7 @@ fn signed_in() -> Router<Web> {
 }
 
 /// Addresses that programs ask: they get problems as documents.
-const FOR_PROGRAMS: [&str; 4] = ["/api/", "/health/", "/assets/", "/demo/phone.json"];
+const FOR_PROGRAMS: [&str; 5] = ["/api/", "/callbacks/", "/health/", "/assets/", "/demo/phone.json"];
 
 /// How the addresses end where the script of a page asks.
 const EVENTS: &str = "/code/events";

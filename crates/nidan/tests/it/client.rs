@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,6 +147,24 @@ impl Client {
         self.kept().cookies.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Asks for the events of a page. In HTTP/1.0, so that the body comes as it is, to the end of the connection.
+    pub async fn events(&self, path: &str) -> Events {
+        let mut stream = TcpStream::connect(self.address).await.expect("a server");
+        let cookies = self.cookies();
+        let request = format!("GET {path} HTTP/1.0\r\nhost: {}\r\ncookie: {cookies}\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut events = Events { stream, read: String::new() };
+        let head = events.until("\r\n\r\n").await.expect("a whole header");
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        assert!(head.contains("content-type: text/event-stream") && head.contains("cache-control: no-store"), "{head}");
+        events
+    }
+
+    fn cookies(&self) -> String {
+        let cookies: Vec<String> = self.kept().cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
+    }
+
     /// Any request at all.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
@@ -155,9 +174,9 @@ impl Client {
         if let Some(key) = &self.key {
             request += &format!("authorization: Bearer {key}\r\n");
         }
-        let cookies: Vec<String> = self.kept().cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = self.cookies();
         if !cookies.is_empty() {
-            request += &format!("cookie: {}\r\n", cookies.join("; "));
+            request += &format!("cookie: {cookies}\r\n");
         }
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -187,6 +206,42 @@ impl Client {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A page's events, as they come.
+pub struct Events {
+    stream: TcpStream,
+    read: String,
+}
+
+impl Events {
+    /// Waits for the next event; none: the stream has ended. Lines that say nothing are passed over.
+    pub async fn next(&mut self) -> Option<String> {
+        loop {
+            let event = self.until("\n\n").await?;
+            if event.starts_with("event: ") {
+                return Some(event);
+            }
+        }
+    }
+
+    async fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some((text, rest)) = self.read.split_once(end) {
+                let text = text.to_owned();
+                self.read = rest.to_owned();
+                return Some(text);
+            }
+            let mut bytes = vec![0; 16 * 1024];
+            let reading = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut bytes));
+            let length = reading.await.expect("something within ten seconds").expect("an open connection");
+            if length == 0 {
+                return None;
+            }
+            // An event is written at once, and is smaller than what is read at once: no letter is cut.
+            self.read += std::str::from_utf8(&bytes[..length]).expect("UTF-8");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::ways::{Bind, Smtp, SmtpTls, Way};
 use super::*;
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
+use nidan_core::route::Cost;
 
 const DEMO: &str = "[demo_phone]\nenabled = true\n[[route]]\nname = \"a\"\nchannel = \"sms\"\nkind = \"demo\"\n";
 const SMPP: &str = "[[route]]\nname = \"carrier-a\"\nchannel = \"sms\"\nkind = \"smpp\"\nhost = \"127.0.0.1\"\n\
@@ -288,6 +289,10 @@ fn values_out_of_range() {
             wrong(&format!("{SMPP}{key} = {value}\n"), 9, &expected);
         }
     }
+}
+
+#[test]
+fn texts_that_smpp_has_no_room_for() {
     let with = |key: &str, value: &str| {
         let other = SMPP.lines().filter(|line| !line.starts_with(&format!("{key} ")));
         format!("{}\n{key} = \"{value}\"\n", other.collect::<Vec<_>>().join("\n"))
@@ -319,6 +324,10 @@ fn values_out_of_range() {
     ] {
         one(&with(key, value));
     }
+}
+
+#[test]
+fn values_of_another_type_and_files_that_are_not_there() {
     wrong(&format!("{SMPP}tls = \"yes\"\n"), 9, "route.tls is neither true nor false");
     wrong(&format!("{SMPP}window = [1, 2]\n"), 9, "route.window is a list");
     wrong(

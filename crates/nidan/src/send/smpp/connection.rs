@@ -15,6 +15,9 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// The same after the carrier refused our name or password: some lock an account that tries too often.
 const AGAIN_REFUSED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
+/// A connection that was bound for so long was a good one: the next is tried for soon.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// Tells the tasks of a route that it is closed.
 pub(super) type Stop = watch::Receiver<bool>;
 
@@ -36,19 +39,19 @@ impl Connection {
     pub(super) async fn keep(self, mut stop: Stop) {
         let (mut tries, mut told) = (0, String::new());
         loop {
-            let (why, again, was_bound) = match self.once(stop.clone()).await {
+            let (why, again, bound_for) = match self.once(stop.clone()).await {
                 Ended::Stopped => return,
-                Ended::Lost { why, was_bound } => (why, AGAIN, was_bound),
+                Ended::Lost { why, bound_for } => (why, AGAIN, bound_for),
                 Ended::LoginRefused { status } => {
                     self.route.links.refuse_login();
-                    (format!("the carrier refuses our name or password (status {status:#x})"), AGAIN_REFUSED, false)
+                    (format!("the carrier refuses our name or password (status {status:#x})"), AGAIN_REFUSED, None)
                 }
             };
-            if was_bound {
+            if bound_for.is_some_and(|time| time >= STEADY) {
                 tries = 0;
             }
             // Told when it changes: a carrier that is away for a night is one line in the log.
-            if was_bound || why != told {
+            if bound_for.is_some() || why != told {
                 tracing::warn!(route = self.route.name, connection = self.number, why, "no connection to the carrier");
             }
             told = why;
@@ -71,7 +74,7 @@ impl Connection {
                 let session = session(&self.route.settings, self.role, self.route.now());
                 Talk::new(self, session).run(stream, stop).await
             }
-            Err(why) => Ended::Lost { why, was_bound: false },
+            Err(why) => Ended::Lost { why, bound_for: None },
         }
     }
 }

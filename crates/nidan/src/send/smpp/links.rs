@@ -104,9 +104,10 @@ impl Links {
         link.places.close();
     }
 
-    /// The carrier does not know us by our name and password.
+    /// The carrier does not know us by our name and password. While another connection is bound it does: it may mean that
+    /// there are too many.
     pub(super) fn refuse_login(&self) {
-        self.0.send_modify(|state| state.login_refused = true);
+        self.0.send_modify(|state| state.login_refused = state.bound.is_empty());
     }
 
     /// Waits for a place: as long as it takes while a connection is bound, else for so long as a reconnect may take.

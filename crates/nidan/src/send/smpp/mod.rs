@@ -167,7 +167,8 @@ impl Route {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Submits one part, and again while the carrier is too busy for it.
+    /// Submits one part, and again while the carrier is too busy for it. It keeps its place in the window meanwhile, so that
+    /// a carrier too busy for this one is not offered another instead.
     async fn offer(&self, permit: &Permit, dispatch: &Dispatch, part: SubmitSm) -> Outcome {
         let until = Instant::now() + OFFER_FOR;
         let mut tries = 0;

@@ -42,7 +42,11 @@ pub(super) enum Ended {
     /// We closed it.
     Stopped,
     /// It was lost, or never came about.
-    Lost { why: String, was_bound: bool },
+    Lost {
+        why: String,
+        /// None if it never was bound.
+        bound_for: Option<Duration>,
+    },
     /// The carrier does not know us by our name and password.
     LoginRefused { status: u32 },
 }
@@ -55,7 +59,7 @@ pub(super) struct Talk<'a> {
     /// While bound, unless it only receives.
     link: Option<Arc<Link>>,
     orders: Option<mpsc::UnboundedReceiver<Order>>,
-    was_bound: bool,
+    bound_at: Option<Duration>,
     /// Counts the messages of this connection.
     next_key: u64,
     unanswered: HashMap<u64, (MessageId, oneshot::Sender<Answer>)>,
@@ -73,7 +77,7 @@ impl<'a> Talk<'a> {
             session,
             link: None,
             orders: None,
-            was_bound: false,
+            bound_at: None,
             next_key: 0,
             unanswered: HashMap::new(),
             silent: BTreeMap::new(),
@@ -185,7 +189,7 @@ impl<'a> Talk<'a> {
     }
 
     fn bound(&mut self) {
-        self.was_bound = true;
+        self.bound_at = Some(self.route.now());
         let (route, connection) = (&self.route.name, self.connection.number);
         tracing::info!(route, connection, "bound to the carrier");
         if self.connection.role != Role::Receiver && !self.stopping {
@@ -280,7 +284,7 @@ impl<'a> Talk<'a> {
     fn ended(&self, why: String) -> Ended {
         match self.stopping {
             true => Ended::Stopped,
-            false => Ended::Lost { why, was_bound: self.was_bound },
+            false => Ended::Lost { why, bound_for: self.bound_at.map(|at| self.route.now().saturating_sub(at)) },
         }
     }
 }

@@ -176,7 +176,7 @@ impl Server {
     }
 
     fn link(&self, connection: AsyncSmtpConnection) -> Link {
-        Link { connection, within: self.within }
+        Link { connection: Box::new(connection), within: self.within }
     }
 }
 
@@ -188,7 +188,7 @@ fn certificates(file: &Path) -> Result<Certificate, String> {
 
 /// An open connection that takes one mail at a time.
 pub struct Link {
-    connection: AsyncSmtpConnection,
+    connection: Box<AsyncSmtpConnection>, // large, and moved often
     within: Duration,
 }
 

@@ -107,13 +107,9 @@ impl Waiting {
         self.told.news == News::Failed
     }
 
-    /// Whether to say that messages take their time today: not of one that is through.
-    pub(super) fn is_slow(&self) -> bool {
-        self.slow && matches!(self.told.news, News::Sending | News::HandedOver | News::Silence)
-    }
-
     pub(super) fn news_key(&self) -> &'static str {
         match (self.by_mail(), self.told.news) {
+            (false, News::HandedOver | News::Silence) if self.slow => "news-slow",
             (false, News::Sending) => "news-sms-sending",
             (false, News::HandedOver) => "news-sms-handed-over",
             (false, News::Delivered) => "news-sms-delivered",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use nidan::app::{App, Clock};
 use nidan::config::ways::Way;
-use nidan::config::{Cost, Route, Settings};
+use nidan::config::{Route, Settings};
 use nidan::send::lines::Routes;
 use nidan::send::route::CarrierReceipt;
 use nidan::send::worker::Sender;
@@ -16,7 +16,7 @@ use nidan_core::language::Language;
 use nidan_core::ledger::{Receipt, State};
 use nidan_core::message::Channel;
 use nidan_core::methods::Role;
-use nidan_core::route::Health;
+use nidan_core::route::{Cost, Health};
 use nidan_core::time::Span;
 
 use super::{Added, Flows, phone};

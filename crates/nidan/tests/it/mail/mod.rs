@@ -3,6 +3,7 @@
 mod conversation;
 mod encryption;
 mod letters;
+mod sign_up;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

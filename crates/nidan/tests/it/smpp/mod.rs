@@ -100,8 +100,10 @@ fn open(settings: &Smpp, heard: Arc<Heard>) -> SmppLine {
 }
 
 async fn send(line: &SmppLine, dispatch: &Dispatch) -> Outcome {
-    let permit = line.ready().await.expect("a place");
-    line.send(permit, dispatch).await
+    match line.ready().await {
+        Ok(permit) => line.send(permit, dispatch).await,
+        Err(reason) => Outcome::NotTaken(reason),
+    }
 }
 
 fn message(number: &str, text: &str) -> Dispatch {
