@@ -220,14 +220,14 @@ fn d10_the_owners_own_program_is_told_as_such() {
     println!("D10: {most} messages (3), told as the owner's own program");
 }
 
-/// D11: a thief opens 200 sign-ins within a day, by SMS or app, and types 1,000 wrong codes; then the owner has a new device.
+/// D11: a thief opens 200 sign-ins within a day and a half, over a midnight, by SMS or app, and types 1,000 wrong codes; then the owner has a new device.
 #[test]
 fn d11_a_thief_gets_fifteen_guesses_a_day_and_locks_nobody_out() {
     let mut worst = 0;
     for seed in 0..SEEDS {
         let (mut world, mut chance, mut owner) = (World::default(), Chance(seed), Owner::new(1));
         let mut evaluated: Vec<Timestamp> = Vec::new();
-        for at in moments(&mut chance, 200, Span::days(1)) {
+        for at in moments(&mut chance, 200, Span::minutes(36 * 60)) {
             // With the app no message limits him: only the ladder.
             let begun = if chance.below(2) == 0 {
                 owner.open_app(at)
@@ -239,8 +239,8 @@ fn d11_a_thief_gets_fifteen_guesses_a_day_and_locks_nobody_out() {
         let most =
             |from: &Timestamp| evaluated.iter().filter(|at| *at >= from && at.since(*from) < Span::days(1)).count();
         assert!(evaluated.iter().all(|from| most(from) <= 15), "seed {seed}: {}", evaluated.len());
-        worst = worst.max(evaluated.len());
-        let at = BEGIN.plus(Span::days(1));
+        worst = worst.max(evaluated.iter().map(most).max().unwrap_or_default());
+        let at = minutes(36 * 60);
         let released = Asks { released: true, ..Asks::stranger() };
         let sign_in = owner.sign_in(&mut world, released, at).unwrap_or_else(|why| panic!("seed {seed}: {why:?}"));
         assert!(owner.guess_right(at), "seed {seed}");
@@ -274,6 +274,7 @@ fn honest_month(seed: u64) -> (usize, usize) {
             if !gives_up && (asks.known || owner.guess_right(at)) {
                 owner.complete(&mut world, sign_in, at.plus(Span::seconds(40)));
             }
+            owner.write_notices(at.plus(Span::minutes(11)));
         }
         closed += usize::from(owner.is_closed());
         world.forget();
@@ -283,7 +284,7 @@ fn honest_month(seed: u64) -> (usize, usize) {
 
 #[test]
 fn d12_honest_owners_are_left_alone() {
-    const MONTHS: u64 = 2;
+    const MONTHS: u64 = 3;
     let (refused, closed) = (0..MONTHS).map(honest_month).fold((0, 0), |sum, month| (sum.0 + month.0, sum.1 + month.1));
     println!(
         "D12: {refused} of {} sign-ins refused (0.05 %), {closed} of {} accounts closed (0.1 %)",
