@@ -202,10 +202,7 @@ impl Rule {
         match self {
             Self::Refilled { .. } => Counter { place, ..*counter },
             Self::Rolling { .. } if steps > SLOTS => Counter { place, ..Counter::default() },
-            Self::Rolling { .. } => {
-                let kept = counter.taken & (1_i64 << ((SLOTS + 1 - steps) * SLOT_BITS)) - 1;
-                Counter { place, taken: kept << (steps * SLOT_BITS), ..*counter }
-            }
+            Self::Rolling { .. } => Counter { place, taken: counter.kept(steps) << (steps * SLOT_BITS), ..*counter },
             _ if steps == 0 => *counter,
             Self::Share { .. } if steps == 1 => Counter {
                 place,
@@ -242,13 +239,17 @@ impl Rule {
     /// When enough slots are out of a rolling window.
     fn rolling_until(self, counter: &Counter, n: i64, now: Timestamp) -> Timestamp {
         let Self::Rolling { cap, .. } = self else { return now };
-        let kept = |steps: i64| counter.taken & (1_i64 << ((SLOTS + 1 - steps) * SLOT_BITS)) - 1;
-        let steps = (1..=SLOTS).find(|steps| kept(*steps) % 255 + n <= i64::from(cap)).unwrap_or(SLOTS + 1);
+        let steps = (1..=SLOTS).find(|steps| counter.kept(*steps) % 255 + n <= i64::from(cap)).unwrap_or(SLOTS + 1);
         Timestamp::from_ms((counter.place + steps) * self.slot_ms())
     }
 }
 
 impl Counter {
+    /// Of the counts of a rolling window, those that are still within it so many slots later.
+    const fn kept(&self, steps: i64) -> i64 {
+        self.taken & ((1 << ((SLOTS + 1 - steps) * SLOT_BITS)) - 1)
+    }
+
     /// What was begun and not completed, in both windows.
     const fn open(&self) -> i64 {
         self.taken + self.taken_before - self.completed - self.completed_before

@@ -90,18 +90,17 @@ impl World {
         *counter = change(budget, counter).unwrap_or(*counter);
     }
 
-    /// Somebody sets a number up.
+    /// Account `who` sets a number up, which is old or not.
     pub fn setup(
         &mut self,
-        account: u32,
+        (who, old_account): (u32, bool),
         number: &PhoneNumber,
         network: ClientNetwork,
-        old_account: bool,
         now: Timestamp,
     ) -> Result<Taken, Suppressed> {
         let wanted = Wanted {
             lane: Lane::S,
-            account: account_id(account),
+            account: account_id(who),
             to: To::Number { number, country: Some("+81") },
             network,
             first: true,
@@ -174,7 +173,7 @@ impl Owner {
     /// One of many, by number.
     pub fn new(which: u32) -> Self {
         Self {
-            number: phone(5_000_0000 + i64::from(which)),
+            number: phone(50_000_000 + i64::from(which)),
             notices: Vec::new(),
             policy: Policy::default(),
             id: account_id(u32::MAX - which),

@@ -355,13 +355,13 @@ impl Admitted {
 
     /// What is to be completed, for the challenge's row. Without the rest, which can no longer be given back.
     pub fn to_stored(&self) -> Vec<u8> {
-        self.0.iter().filter(|taken| !taken.stays).flat_map(|taken| stored(taken)).collect()
+        self.0.iter().filter(|taken| !taken.stays).flat_map(stored).collect()
     }
 
     /// From [`Admitted::to_stored`], also of several one after the other; `None` if it never was that.
     pub fn from_stored(stored: &[u8]) -> Option<Self> {
         let (all, []) = stored.as_chunks::<STORED>() else { return None };
-        all.iter().map(|one| read(one)).collect::<Option<_>>().map(Self)
+        all.iter().map(read).collect::<Option<_>>().map(Self)
     }
 }
 
