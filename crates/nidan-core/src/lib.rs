@@ -4,6 +4,7 @@
 //! must be saved or sent goes out as a value. Whoever calls carries it out. So every rule can be tested by tables and by
 //! exhaustion, and none can be had in two versions.
 
+pub mod alarm;
 pub mod api_key;
 pub mod audit;
 pub mod bucket;
@@ -17,6 +18,7 @@ pub mod email;
 pub mod fate;
 pub mod flood;
 pub mod guess_bound;
+pub mod hash_class;
 pub mod id;
 pub mod ladder;
 pub mod lane;

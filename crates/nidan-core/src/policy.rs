@@ -182,6 +182,22 @@ pub struct Policy {
     /// Accounts in an hour that one source (IPv4 address, IPv6 /64) may give wrong passwords for: whoever tries a
     /// stolen list has more.
     pub password_network_max: u32,
+    /// Own-bug alarm: how far back is looked. Long enough for receipts, short enough that a fault is stopped while it is
+    /// small.
+    pub alarm_window: Span,
+    /// Own-bug alarm: messages or receipts too many, from which a route is stopped. Carriers double one now and then.
+    pub alarm_surplus_min: u16,
+    /// Own-bug alarm: what is too many must also be this share of the messages. A fault of ours doubles all of them.
+    pub alarm_surplus_percent: u8,
+    /// Own-bug alarm: identical requests through one API key, each less than two seconds after the one before. Two dozen
+    /// owners who click twice come to fewer.
+    pub alarm_repeats_min: u16,
+    /// Own-bug alarm: different requests that were repeated. One owner with a stuck key, or one account used for mischief,
+    /// must not stop a site.
+    pub alarm_repeated_min: u16,
+    /// Own-bug alarm: share of the key's requests that must be repetitions. At a peak many owners click twice, but most do
+    /// not; a program in a loop mostly repeats.
+    pub alarm_repeats_percent: u8,
 }
 
 /// What ships.
@@ -265,6 +281,12 @@ const DEFAULT: Policy = Policy {
     password_day_max: 30,
     password_month_max: 100,
     password_network_max: 20,
+    alarm_window: Span::minutes(10),
+    alarm_surplus_min: 5,
+    alarm_surplus_percent: 10,
+    alarm_repeats_min: 30,
+    alarm_repeated_min: 5,
+    alarm_repeats_percent: 50,
 };
 
 impl Default for Policy {

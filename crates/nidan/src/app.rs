@@ -19,6 +19,7 @@ use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::moved::Moved;
 use crate::password_hash::PasswordHasher;
+use crate::send::alarm::Alarm;
 use crate::send::health::RoutesHealth;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
@@ -48,6 +49,8 @@ pub struct App {
     pub routes: Vec<(String, Carries)>,
     /// How well the routes do.
     pub routes_health: RoutesHealth,
+    /// What is stopped because of a fault, and what shows such faults.
+    pub alarm: Alarm,
     /// What this node knows of budgets by itself.
     pub budgets: Budgets,
     /// Wrong codes from unknown devices, over all accounts.
@@ -84,6 +87,7 @@ impl App {
             metrics: Metrics::default(),
             routes: settings.routes.iter().map(|route| (route.name.clone(), route.carries())).collect(),
             routes_health: RoutesHealth::default(),
+            alarm: Alarm::default(),
             budgets: Budgets::default(),
             wrong_codes: WrongCodes::default(),
             moved: Moved::default(),

@@ -15,6 +15,8 @@ type ByLabel = Family<[(&'static str, String); 1], Counter>;
 type ByRoute = Family<[(&'static str, String); 2], Counter>;
 /// What holds now, by route.
 type NowByRoute = Family<[(&'static str, String); 1], Gauge>;
+/// What holds now, by kind and name.
+type NowByName = Family<[(&'static str, String); 2], Gauge>;
 
 /// The counts of one process.
 pub struct Metrics {
@@ -26,6 +28,7 @@ pub struct Metrics {
     receipts: ByRoute,
     route_health: NowByRoute,
     route_spent: NowByRoute,
+    stopped: NowByName,
 }
 
 impl Default for Metrics {
@@ -44,7 +47,10 @@ impl Default for Metrics {
         registry.register("route_health", about, route_health.clone());
         let about = "What a route has cost today, in thousandths of the currency";
         registry.register("route_spent", about, route_spent.clone());
-        Self { registry, requests, codes, messages, sendings, receipts, route_health, route_spent }
+        let stopped = NowByName::default();
+        let about = "What was stopped by itself because of a fault: 1, and 0 once an operator had it go on";
+        registry.register("stopped", about, stopped.clone());
+        Self { stopped, registry, requests, codes, messages, sendings, receipts, route_health, route_spent }
     }
 }
 
@@ -84,6 +90,11 @@ impl Metrics {
         self.route_spent.get_or_create(&[("route", route.to_owned())]).set(spent);
     }
 
+    /// Whether a route or an API key is stopped.
+    pub fn stopped(&self, kind: &str, name: &str, stopped: bool) {
+        self.stopped.get_or_create(&[("kind", kind.to_owned()), ("name", name.to_owned())]).set(stopped.into());
+    }
+
     /// Everything in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -108,6 +119,7 @@ mod tests {
         metrics.receipt("carrier", "delivered");
         metrics.route_health("carrier", Health::Sick);
         metrics.route_spent("carrier", 8_000);
+        metrics.stopped("route", "carrier", true);
         let text = metrics.text();
         for line in [
             "nidan_requests_total{status=\"200\"} 2",
@@ -117,6 +129,7 @@ mod tests {
             "nidan_receipts_total{route=\"carrier\",receipt=\"delivered\"} 1",
             "nidan_route_health{route=\"carrier\"} 3",
             "nidan_route_spent{route=\"carrier\"} 8000",
+            "nidan_stopped{kind=\"route\",name=\"carrier\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");

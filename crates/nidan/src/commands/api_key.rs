@@ -1,6 +1,7 @@
-//! `nidan api-key create`, `list`, `revoke`.
+//! `nidan api-key create`, `list`, `revoke`, `resume`.
 
 use clap::Subcommand;
+use nidan_core::alarm::Kind;
 use nidan_core::api_key::{ApiKey, Scope, Scopes};
 use nidan_core::id::ApiKeyId;
 use nidan_core::secret::Secret;
@@ -9,6 +10,7 @@ use nidan_core::time::Timestamp;
 use super::config::SettingsFile;
 use super::{Env, Failure, answer, tell};
 use crate::app::{Clock, Random};
+use crate::store::stop::{self, Stopped};
 use crate::store::{Db, StoreError, Tx, api_key, migrate};
 
 /// The keys with which sites use the REST API.
@@ -37,6 +39,17 @@ pub enum Command {
         #[command(flatten)]
         file: SettingsFile,
     },
+    /// Has a key go on that was stopped by itself, because the program that used it repeated its requests.
+    ///
+    /// Mend that program first. Requests are taken again at once.
+    Resume {
+        /// The key's id (key_…) as the log and `nidan api-key list` show it.
+        #[arg(value_name = "ID")]
+        key: ApiKeyId,
+        /// Where the settings are.
+        #[command(flatten)]
+        file: SettingsFile,
+    },
 }
 
 pub(super) async fn run(command: &Command, env: &Env) -> Result<(), Failure> {
@@ -52,7 +65,11 @@ pub(super) async fn run(command: &Command, env: &Env) -> Result<(), Failure> {
         Command::List(file) => {
             let db = open(file, env).await?;
             let keys = db.read((), |tx, ()| Box::pin(api_key::list(tx))).await?;
-            keys.iter().try_for_each(|key| answer(&line(key)))
+            let stopped = db.read((), |tx, ()| Box::pin(stop::open(tx))).await?;
+            keys.iter().try_for_each(|key| answer(&line(key, &stopped)))
+        }
+        Command::Resume { key, file } => {
+            super::resume(&open(file, env).await?, Kind::ApiKey, &key.to_string(), now).await
         }
         Command::Revoke { key, file } => {
             let db = open(file, env).await?;
@@ -113,8 +130,13 @@ async fn revoke(db: &Db, key: &str, now: Timestamp) -> Result<usize, StoreError>
     db.transact((key.to_owned(), now), |tx, input| Box::pin(body(tx, input))).await
 }
 
-fn line(key: &api_key::ApiKey) -> String {
-    let state = if key.revoked_at.is_some() { "revoked" } else { "living" };
+fn line(key: &api_key::ApiKey, stopped: &[Stopped]) -> String {
+    let is_stopped = || stopped.iter().any(|one| one.kind == Kind::ApiKey && one.name == key.id.to_string());
+    let state = match key.revoked_at {
+        Some(_) => "revoked",
+        None if is_stopped() => "stopped",
+        None => "living",
+    };
     let created = jiff::Timestamp::from_second(key.created_at.seconds()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{}  {state:7}  {created}  {}  {}", key.id, key.scopes.to_string().replace(' ', ","), key.name)
 }
@@ -145,7 +167,7 @@ mod tests {
 
     async fn lines(db: &Db) -> Vec<String> {
         let keys = db.read((), |tx, ()| Box::pin(api_key::list(tx))).await.expect("lists");
-        keys.iter().map(line).collect()
+        keys.iter().map(|key| line(key, &[])).collect()
     }
 
     async fn is_kept(db: &Db, key: &Secret<String>) -> bool {

@@ -21,10 +21,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use nidan_core::alarm::{Kind, Stop};
+use nidan_core::time::Timestamp;
+
 use crate::config::Mistake;
 use crate::keys::KeyFileError;
-use crate::store::StoreError;
 use crate::store::migrate::SchemaMismatch;
+use crate::store::stop;
+use crate::store::{Db, StoreError};
 
 /// Two-step verification for your site: people sign in with a password and a code from their phone.
 ///
@@ -145,6 +149,22 @@ fn run(command: Command, env: &Env) -> Result<(), Failure> {
 
 fn wait_for(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Has what was stopped by itself go on. That it was stopped, and from when to when, stays written down.
+async fn resume(db: &Db, kind: Kind, name: &str, now: Timestamp) -> Result<(), Failure> {
+    let input = (kind, name.to_owned(), now);
+    let resumed = db.transact(input, |tx, (kind, name, now)| {
+        Box::pin(async move {
+            let stopped = stop::find(tx, *kind, name).await?;
+            stop::resume(tx, *kind, name, *now).await?;
+            Ok(stopped)
+        })
+    });
+    let Some(stopped) = resumed.await? else { return Err(Failure(format!("{name} is not stopped"))) };
+    let Stop { why, counted, of } = stopped.stop;
+    let since = jiff::Timestamp::from_second(stopped.at.seconds()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    answer(&format!("{name} goes on; it was stopped since {since} because {} ({counted} of {of})", why.in_words()))
 }
 
 /// An answer on standard output. Whoever closes it early (`nidan config print | head`) has seen enough.

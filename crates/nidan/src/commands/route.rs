@@ -1,8 +1,9 @@
-//! `nidan route test`.
+//! `nidan route test`, `resume`.
 
 mod trial;
 
 use clap::{Args, Subcommand};
+use nidan_core::alarm::Kind;
 use nidan_core::email::EmailAddress;
 use nidan_core::message::Channel;
 use nidan_core::phone::{PhoneNumber, PhoneProblem};
@@ -14,6 +15,7 @@ use super::config::SettingsFile;
 use super::{Env, Failure, answer};
 use crate::app::{Clock, Random};
 use crate::config::{Route, Settings};
+use crate::store::{Db, migrate};
 
 /// The ways messages leave by.
 #[derive(Subcommand)]
@@ -23,6 +25,16 @@ pub enum Command {
     /// It goes over a connection of its own, beside those of a running server, and counts toward no limit. Each state is told
     /// with its time. The exit code is 0 once the message was delivered or, where the route gives no receipts, accepted.
     Test(Test),
+    /// Has a route go on that was stopped by itself, because it carried more than was asked for.
+    ///
+    /// Find the fault first. Running servers give it messages again within a few seconds.
+    Resume {
+        /// The name of the route, as the log shows it.
+        name: String,
+        /// Where the settings are.
+        #[command(flatten)]
+        file: SettingsFile,
+    },
 }
 
 /// What to send a test message to, and how.
@@ -96,7 +108,17 @@ impl Destination {
 }
 
 pub(super) async fn run(command: &Command, env: &Env) -> Result<(), Failure> {
-    let Command::Test(test) = command;
+    match command {
+        Command::Test(test) => send_test(test, env).await,
+        Command::Resume { name, file } => {
+            let db = Db::open(&file.read(env)?.database).await?;
+            migrate::check(&db).await?;
+            super::resume(&db, Kind::Route, name, Clock::system().now()).await
+        }
+    }
+}
+
+async fn send_test(test: &Test, env: &Env) -> Result<(), Failure> {
     let settings = test.file.read(env)?;
     let destination = Destination::read(&test.to)?;
     let route = chosen(&settings, &destination, test.route.as_deref())?;

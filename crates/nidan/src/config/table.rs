@@ -330,6 +330,16 @@ pub(super) const NUMBERS: &[Number] = numbers! {
         "The same in 30 days; then the mailbox or a known device has to agree.";
     number password_network_max "password_network_max" 1..=100_000,
         "Accounts an hour that one source may give wrong passwords for.";
+    seconds alarm_window "alarm_window_seconds" 60..=3_600, "Own-bug alarm: how far back is looked.";
+    number alarm_surplus_min "alarm_surplus_min" 1..=1_000,
+        "Own-bug alarm: messages or receipts too many, from which a route is stopped.";
+    number alarm_surplus_percent "alarm_surplus_percent" 1..=100,
+        "Own-bug alarm: percentage of the messages that these must also be.";
+    number alarm_repeats_min "alarm_repeats_min" 5..=10_000,
+        "Own-bug alarm: identical requests less than 2 s apart, from which an API key is stopped.";
+    number alarm_repeated_min "alarm_repeated_min" 1..=1_000, "Own-bug alarm: different requests that these must repeat.";
+    number alarm_repeats_percent "alarm_repeats_percent" 1..=100,
+        "Own-bug alarm: percentage of the key's requests that these must also be.";
 };
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub enum Lookup {
     WrongCodes,
     /// A route, what its carrier calls a message, and the end of the number it went to.
     CarrierMessage,
+    /// A route and the end of a number that it carried a message to.
+    CarrierNumber,
+    /// A request through an API key.
+    Repeat,
+    /// What is typed to sign in, and a kind of password hash.
+    HashClass,
 }
 
 impl Lookup {
@@ -54,6 +60,9 @@ impl Lookup {
             Self::Network => "look-up of networks",
             Self::WrongCodes => "look-up of counts of wrong codes",
             Self::CarrierMessage => "look-up of messages at carriers",
+            Self::CarrierNumber => "look-up of numbers at carriers",
+            Self::Repeat => "fingerprints of requests",
+            Self::HashClass => "kinds of password hashes",
         }
     }
 }

@@ -103,10 +103,11 @@ impl Routes {
         Callbacks::new(http.collect(), Arc::new(keep))
     }
 
-    /// The routes that carry a message, the one to be tried first at the front.
+    /// The routes that carry a message, the one to be tried first at the front, without those that are stopped.
     pub(super) fn carrying(&self, app: &App, channel: Channel, number: Option<&PhoneNumber>) -> Vec<Arc<Route>> {
         let known = self.all.iter().map(|route| (&route.carries, app.routes_health.of(&route.name)));
-        order(known, channel, number).into_iter().map(|place| self.all[place].clone()).collect()
+        let carrying = order(known, channel, number).into_iter().map(|place| self.all[place].clone());
+        carrying.filter(|route| app.alarm.route_goes(&route.name)).collect()
     }
 
     /// Closes every line, after the answers that are under way.

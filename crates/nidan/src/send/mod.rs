@@ -1,5 +1,6 @@
 //! Carrying messages out: what the ledger holds is written, handed to a route, and settled.
 
+pub mod alarm;
 pub mod demo_phone;
 pub mod health;
 pub mod html;

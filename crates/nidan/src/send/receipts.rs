@@ -79,10 +79,12 @@ impl Receipts {
             let now = self.app.clock.now();
             for key in keys {
                 let waiting = self.app.db.transact((key, receipt.receipt, now), |tx, (key, receipt, now)| {
-                    Box::pin(carrier_message::wait(tx, *key, *receipt, *now))
+                    Box::pin(carrier_message::wait(tx, key, *receipt, *now))
                 });
                 found = found.or(waiting.await?);
             }
+        } else if receipt.receipt != Receipt::EnRoute {
+            self.app.db.transact(keys, |tx, keys| Box::pin(carrier_message::told(tx, keys))).await?;
         }
         match found {
             Some(known) => self.receive(known, receipt.receipt).await,
@@ -129,7 +131,7 @@ impl Receipts {
         for key in keys {
             let input = (key, given.known(), given.at, now);
             let waiting = self.app.db.transact(input, |tx, (key, known, at, now)| {
-                Box::pin(carrier_message::know(tx, *key, *known, *at, *now))
+                Box::pin(carrier_message::know(tx, key, *known, *at, *now))
             });
             early = match (early, waiting.await?) {
                 (Some(one), Some(other)) => Some(Receipt::or_later(one, other)),

@@ -20,11 +20,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 
-use super::health;
 use super::lines::{Permit, Route, Routes};
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
 use super::text::{Filling, write};
+use super::{alarm, health};
 use crate::app::App;
 use crate::flow::fallback;
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
@@ -36,7 +36,7 @@ use crate::store::{
 const AT_ONCE: usize = 256;
 /// Pause between two looks for messages whose worker died, or that wait to be tried again.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
-/// Pause between two verdicts on the routes.
+/// Pause between two verdicts on the routes, and two looks for faults of our own.
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two sweeps of what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -82,6 +82,7 @@ pub fn start(app: Arc<App>, messages: UnboundedReceiver<Leased>, routes: Routes)
 
 async fn run(sender: Sender, messages: UnboundedReceiver<Leased>, stopped: Stopped) {
     let (close, closed) = tokio::sync::oneshot::channel();
+    alarm::look_at_stops(&sender.app).await; // before the first message goes
     let house = tokio::spawn(keep_house(sender.clone(), closed));
     carry_all(&sender, messages, stopped).await;
     drop(close);
@@ -100,7 +101,10 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
             biased;
             _ = &mut closed => break,
             _ = recover.tick() => sender.app.dispatch(sender.take_over().await),
-            _ = judge.tick() => sender.judge_routes().await,
+            _ = judge.tick() => {
+                sender.judge_routes().await;
+                alarm::look(&sender.app, sender.routes.all()).await;
+            }
             _ = look.tick() => sender.look_at_wrong_codes().await,
             _ = sweep.tick() => sender.sweep().await,
         }

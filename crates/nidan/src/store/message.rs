@@ -1,5 +1,6 @@
 //! The ledger: every message with its cause, claimed before any carrier is called.
 
+use nidan_core::alarm::RouteCounts;
 use nidan_core::id::{AccountId, ChallengeId, MessageId};
 use nidan_core::language::Language;
 use nidan_core::ledger::{Abandoned, Reason, Receipt, State};
@@ -17,13 +18,13 @@ sql! {
     INSERT = "INSERT INTO message (account_id, message_id, challenge_id, n, kind, channel, language, destination, facts, serial,
                                    slot, state, reason, route, epoch, lease_ms, wired_ms, settled_ms, created_ms, expires_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, NULL, NULL, 1, $12, NULL, NULL, $13, $14)";
-    WIRE = "UPDATE message SET wired_ms = $4, route = $5
+    WIRE = "UPDATE message SET wired_ms = $4, route = $5, wires = wires + 1
              WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL
          RETURNING challenge_id, n, kind, channel, language, destination, serial, expires_ms";
     LETTER = "SELECT channel, destination, expires_ms FROM message WHERE account_id = $1 AND message_id = $2 AND epoch = $3
                  AND state = 1 AND wired_ms IS NULL";
     RENEW = "UPDATE message SET lease_ms = $4 WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1";
-    UNWIRE = "UPDATE message SET wired_ms = NULL, passed_by = route, route = NULL
+    UNWIRE = "UPDATE message SET wired_ms = NULL, passed_by = route, route = NULL, wires = wires - 1
                WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NOT NULL";
     PUT_BACK = "UPDATE message SET state = 0, lease_ms = $4, reason = $5
                  WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL";
@@ -35,6 +36,13 @@ sql! {
              WHERE account_id = $1 AND message_id = $2 AND state = $3";
     SAMPLES = "SELECT wired_ms, state, receipt_ms FROM message WHERE route = $1 AND created_ms > $2
                 ORDER BY created_ms DESC LIMIT $3";
+    COUNTS = "SELECT COUNT(*) AS messages, CAST(COALESCE(SUM(wires), 0) AS BIGINT) AS handed,
+                     CAST(COALESCE(SUM(CASE WHEN wires > 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS twice,
+                     CAST(COALESCE(SUM(CASE WHEN m.challenge_id IS NULL OR challenge.sent >= n THEN 1 ELSE 0 END), 0) AS BIGINT)
+                       AS wanted
+                FROM (SELECT account_id, challenge_id, n, wires FROM message WHERE route = $1 AND created_ms > $2
+                       ORDER BY created_ms DESC LIMIT $3) m
+           LEFT JOIN challenge ON challenge.account_id = m.account_id AND challenge.challenge_id = m.challenge_id";
     PASSED = "SELECT created_ms FROM message WHERE passed_by = $1 AND created_ms > $2 ORDER BY created_ms DESC LIMIT $3";
     SETTLE = "UPDATE message SET state = $4, reason = $5, settled_ms = $6
                WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1";
@@ -287,6 +295,13 @@ pub async fn samples(tx: &mut Tx<'_>, route: &str, since: Timestamp, limit: i64)
         samples.push(Sample { wired_at: row.time(0)?, state: State::Queued, receipt_after: None });
     }
     Ok(samples)
+}
+
+/// What `route` was given since `since`, of its newest `limit` messages.
+pub async fn counts(tx: &mut Tx<'_>, route: &str, since: Timestamp, limit: i64) -> Result<RouteCounts, StoreError> {
+    let row = tx.one(&COUNTS, &[route.into(), since.into(), limit.into()]).await?;
+    let count = |place| u64::try_from(row.int(place)?).map_err(|_| StoreError::corrupt("message.wires", "no count"));
+    Ok(RouteCounts { messages: count(0)?, handed: count(1)?, twice: count(2)?, wanted: count(3)?, surplus: 0 })
 }
 
 /// Marks, durably and before the first byte goes out, that `route` is written to. `None`: the lease was lost, or somebody

@@ -42,6 +42,7 @@ pub mod request;
 pub mod route_day;
 pub mod session;
 mod sqlite;
+pub mod stop;
 
 pub use crate::sql;
 pub use db::{Body, DatabaseUrl, Db, NotADatabaseUrl, Tx};
@@ -70,6 +71,7 @@ pub fn statements() -> impl Iterator<Item = &'static Sql> {
         request::STATEMENTS,
         route_day::STATEMENTS,
         session::STATEMENTS,
+        stop::STATEMENTS,
     ]
     .into_iter()
     .flatten()

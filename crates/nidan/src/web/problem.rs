@@ -49,6 +49,8 @@ kinds! {
     UNAUTHORIZED "unauthorized" UNAUTHORIZED "A valid API key is needed.";
     /// The API key lacks the scope.
     SCOPE_MISSING "scope-missing" FORBIDDEN "The API key may not do this.";
+    /// The API key was stopped by itself because of a fault of the program that uses it; the member `reason` says which.
+    API_KEY_STOPPED "api-key-stopped" TOO_MANY_REQUESTS "The API key is stopped until its operator has it go on.";
     /// Unknown account and wrong password alike.
     INVALID_CREDENTIALS "invalid-credentials" UNAUTHORIZED "The account or the password is not right.";
     /// The code did not do; the member `verdict` says why.

@@ -9,6 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use nidan_core::alarm::Why;
 use nidan_core::api_key::Scope;
 use nidan_core::language::Language;
 
@@ -16,7 +17,7 @@ use crate::app::App;
 use crate::flow::api_keys::{self, Site};
 use crate::flow::{Client, Origin};
 use crate::web::error::Refused;
-use crate::web::problem::{Problem, SCOPE_MISSING, UNAUTHORIZED};
+use crate::web::problem::{API_KEY_STOPPED, Problem, SCOPE_MISSING, UNAUTHORIZED};
 
 /// Lets nobody through whose API key does not live. Nothing is said about what is behind.
 pub(super) async fn authenticate(
@@ -28,8 +29,22 @@ pub(super) async fn authenticate(
     let Some(site) = api_keys::authenticate(&app, presented).await? else {
         return Err(Problem::new(&UNAUTHORIZED).into());
     };
+    if let Some(why) = site.stopped {
+        return Err(stopped(&site, why).into());
+    }
     request.extensions_mut().insert(site);
     Ok(next.run(request).await)
+}
+
+/// What a site is told whose key was stopped by itself. Sooner than in a minute nobody will have mended it.
+fn stopped(site: &Site, why: Why) -> Problem {
+    let detail = format!(
+        "This API key was stopped by itself because {}. Mend the program that uses it, then have the operator run \
+         `nidan api-key resume {}`.",
+        why.in_words(),
+        site.key
+    );
+    Problem::new(&API_KEY_STOPPED).detail(detail).member("reason", why.name()).retry_after_s(60)
 }
 
 /// The one bearer token (RFC 6750 §2.1).

@@ -10,6 +10,7 @@ mod once;
 mod openapi;
 mod output;
 mod refusal;
+mod repeats;
 mod sessions;
 mod sign_in_document;
 mod sign_ins;
@@ -33,6 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
         .split_for_parts();
     let calls = calls
         .route_layer(from_fn_with_state(app.clone(), once::once))
+        .route_layer(from_fn_with_state(app.clone(), repeats::watch))
         .route_layer(from_fn_with_state(app.clone(), caller::authenticate))
         .with_state(app);
     let (open, open_described) = openapi::calls().split_for_parts();

@@ -21,7 +21,7 @@ use crate::web::error::Failure;
 use crate::web::error::Refused;
 use crate::web::problem::{KEY_IN_USE, KEY_REUSED, Problem, UNAUTHORIZED};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest key, in characters.
 const KEY_MAX: usize = 255;
 /// Headers that belong to a reply.
@@ -59,7 +59,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// What makes it this request and no other.
-fn asked(parts: &Parts, body: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {
+pub(super) fn asked(parts: &Parts, body: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {
     let line = format!("{} {}\n", parts.method, parts.uri);
     Secret::new([line.as_bytes(), body.expose()].concat())
 }
