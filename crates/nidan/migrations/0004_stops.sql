@@ -21,4 +21,4 @@ ALTER TABLE carrier_message ADD COLUMN told {INT} NOT NULL DEFAULT 0; -- 1: a re
 CREATE INDEX carrier_message_number ON carrier_message (route, created_ms) WHERE number IS NOT NULL;
 
 ALTER TABLE account ADD COLUMN hash_class {TEXT};  -- function and cost of an imported password hash; none: ours, or no password
-CREATE INDEX account_hash_class ON account (state, hash_class);
+CREATE INDEX account_hash_class ON account (hash_class) WHERE state = 1 AND password IS NOT NULL;

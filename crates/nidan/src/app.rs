@@ -18,7 +18,7 @@ use crate::flow::budget::Budgets;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::moved::Moved;
-use crate::password_hash::PasswordHasher;
+use crate::password_hash::{HashClasses, PasswordHasher};
 use crate::send::alarm::Alarm;
 use crate::send::health::RoutesHealth;
 use crate::store::message::Leased;
@@ -41,6 +41,8 @@ pub struct App {
     pub site: Site,
     /// The pool in which passwords are hashed.
     pub passwords: PasswordHasher,
+    /// What a password costs that is typed for an address without an account.
+    pub hash_classes: HashClasses,
     /// Every sentence that a person reads.
     pub texts: Texts,
     /// What is counted.
@@ -75,6 +77,7 @@ impl App {
     ) -> Result<(Arc<Self>, UnboundedReceiver<Leased>), TextsDamaged> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (outbox, messages) = unbounded_channel();
+        let metrics = Metrics::default();
         let app = Self {
             db,
             keys: Arc::new(keys),
@@ -82,9 +85,10 @@ impl App {
             random,
             policy: settings.policy.clone(),
             site: settings.site.clone(),
-            passwords: PasswordHasher::new(cores),
+            passwords: PasswordHasher::new(cores, metrics.hashes()),
+            hash_classes: HashClasses::default(),
             texts: Texts::load()?,
-            metrics: Metrics::default(),
+            metrics,
             routes: settings.routes.iter().map(|route| (route.name.clone(), route.carries())).collect(),
             routes_health: RoutesHealth::default(),
             alarm: Alarm::default(),

@@ -29,6 +29,7 @@ pub struct Metrics {
     route_health: NowByRoute,
     route_spent: NowByRoute,
     stopped: NowByName,
+    hashes: Counter,
 }
 
 impl Default for Metrics {
@@ -47,10 +48,12 @@ impl Default for Metrics {
         registry.register("route_health", about, route_health.clone());
         let about = "What a route has cost today, in thousandths of the currency";
         registry.register("route_spent", about, route_spent.clone());
+        let hashes = Counter::default();
+        registry.register("hashes", "Passwords hashed, to keep them or to check them", hashes.clone());
         let stopped = NowByName::default();
         let about = "What was stopped by itself because of a fault: 1, and 0 once an operator had it go on";
         registry.register("stopped", about, stopped.clone());
-        Self { stopped, registry, requests, codes, messages, sendings, receipts, route_health, route_spent }
+        Self { stopped, hashes, registry, requests, codes, messages, sendings, receipts, route_health, route_spent }
     }
 }
 
@@ -88,6 +91,11 @@ impl Metrics {
     /// What a route has cost today.
     pub fn route_spent(&self, route: &str, spent: i64) {
         self.route_spent.get_or_create(&[("route", route.to_owned())]).set(spent);
+    }
+
+    /// Counts passwords hashed.
+    pub fn hashes(&self) -> Counter {
+        self.hashes.clone()
     }
 
     /// Whether a route or an API key is stopped.

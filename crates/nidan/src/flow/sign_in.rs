@@ -77,7 +77,7 @@ pub async fn begin(app: &Arc<App>, sign_in: SignIn) -> Result<SignInAnswer, Flow
     };
     let first = match sign_in.proof {
         Proof::SiteVouches => FirstProof::SitePassword,
-        Proof::Password(typed) if is_password(app, &typed, found.as_ref(), &sign_in.origin).await? => {
+        Proof::Password(typed) if is_password(app, &typed, (sign_in.who, found.as_ref()), &sign_in.origin).await? => {
             FirstProof::Password
         }
         Proof::Password(_) => return Ok(SignInAnswer::InvalidCredentials),
@@ -89,24 +89,27 @@ pub async fn begin(app: &Arc<App>, sign_in: SignIn) -> Result<SignInAnswer, Flow
     Ok(answer)
 }
 
-/// Whether `typed` is the account's password. Hashes once in any case, and stores a fresh hash where the stored one is
-/// not what this server would make today.
+/// Whether `typed` is the account's password, and stores a fresh hash where the stored one is not what this server would
+/// make today. Without an account, or without a password, the same work is done as for an account that might have the name.
 async fn is_password(
     app: &Arc<App>,
     as_typed: &Secret<String>,
-    account: Option<&Account>,
+    (who, account): (Option<Who>, Option<&Account>),
     origin: &Origin,
 ) -> Result<bool, FlowError> {
     let Ok(typed) = password::normalise(as_typed.expose()) else { return Ok(false) };
     let stored = account.map(Account::password).transpose()?.flatten();
     let stored = stored.map(|text| StoredHash::parse(text.expose())).transpose();
     let stored = stored.map_err(|_| StoreError::corrupt("account.password", "no hash of this version"))?;
-    let imported = stored.clone().filter(|stored| !stored.is_current());
-    let mut verified = app.passwords.verify(typed.clone(), stored).await?;
-    if imported.is_some() && !verified.ok && !typed.same(as_typed) {
+    let has_password = stored.is_some();
+    let name = who.as_ref().map_or(&[][..], Who::bytes);
+    let hash = stored.unwrap_or_else(|| app.hash_classes.of_unknown(&app.keys, name));
+    let mut verified = app.passwords.verify(typed.clone(), hash.clone()).await?;
+    if !hash.is_current() && !verified.ok && !typed.same(as_typed) {
         // The other system hashed what was typed, not its normal form.
-        verified = app.passwords.verify(as_typed.clone(), imported).await?;
+        verified = app.passwords.verify(as_typed.clone(), hash).await?;
     }
+    verified.ok &= has_password;
     let Some(account) = account else { return Ok(false) };
     if !verified.ok {
         record_wrong_password(app, account.id, origin.clone());

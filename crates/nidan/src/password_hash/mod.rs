@@ -4,8 +4,10 @@
 //! once, and everybody else stays quick (ASVS 15.2.2). The memory belongs to one hash and goes with it, so that an
 //! idle server is small.
 
+mod classes;
 mod stored;
 
+pub use classes::HashClasses;
 pub use stored::{NotImportable, StoredHash};
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use nidan_core::secret::Secret;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 
 /// Argon2id as OWASP asks at least and as RFC 9106 allows: memory in KiB, passes, lanes. One lane, for a server works on
@@ -54,24 +57,18 @@ pub struct PasswordHasher {
     admission: Arc<Semaphore>,
     /// Places for those who work.
     cores: Arc<Semaphore>,
-    /// What an unknown account is checked against.
-    dummy: StoredHash,
+    done: Counter,
 }
 
 impl PasswordHasher {
-    /// A pool that keeps at most `cores` cores busy.
-    pub fn new(cores: usize) -> Self {
+    /// A pool that keeps at most `cores` cores busy, and counts its hashes in `done`.
+    pub fn new(cores: usize, done: Counter) -> Self {
         let cores = cores.max(1);
-        Self::with_queue(cores, cores * (QUEUE_MS_MAX / HASH_MS))
+        Self::with_queue(cores, cores * (QUEUE_MS_MAX / HASH_MS), done)
     }
 
-    fn with_queue(cores: usize, queue: usize) -> Self {
-        let dummy = StoredHash::parse(&write(&[0; SALT_BYTES], &[0; TAG_BYTES]));
-        Self {
-            admission: Arc::new(Semaphore::new(cores + queue)),
-            cores: Arc::new(Semaphore::new(cores)),
-            dummy: dummy.expect("what this module writes it can read: a test does so"),
-        }
+    fn with_queue(cores: usize, queue: usize, done: Counter) -> Self {
+        Self { admission: Arc::new(Semaphore::new(cores + queue)), cores: Arc::new(Semaphore::new(cores)), done }
     }
 
     /// Hashes a normalised password under a fresh random salt. The text is stored sealed.
@@ -86,15 +83,12 @@ impl PasswordHasher {
         .await
     }
 
-    /// Checks a password against the account's hash. Without one (no such account, or one without a password) the same
-    /// work is done and the answer is no.
+    /// Checks a password against a hash: the account's, or where there is none, that of nobody which [`HashClasses`] gives.
     ///
     /// A hash that was imported takes the time of its own parameters until the first sign-in replaces it.
-    pub async fn verify(&self, password: Secret<String>, stored: Option<StoredHash>) -> Result<Verified, Busy> {
-        let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| self.dummy.clone());
+    pub async fn verify(&self, password: Secret<String>, stored: StoredHash) -> Result<Verified, Busy> {
         self.run(move || {
-            let ok = stored.is_of(&password) && known;
+            let ok = stored.is_of(&password);
             Verified { ok, rehash_wanted: ok && !stored.is_current() }
         })
         .await
@@ -104,8 +98,10 @@ impl PasswordHasher {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let admitted = self.admission.clone().try_acquire_owned().map_err(|_| BUSY)?;
         let core = self.cores.clone().acquire_owned().await.map_err(|_| BUSY)?;
+        let counter = self.done.clone();
         let job = tokio::task::spawn_blocking(move || {
             let done = work();
+            counter.inc();
             drop((core, admitted));
             done
         });
@@ -141,43 +137,47 @@ mod tests {
         Secret::new(text.into())
     }
 
+    fn hasher(cores: usize) -> PasswordHasher {
+        PasswordHasher::new(cores, Counter::default())
+    }
+
     #[tokio::test]
     async fn a_password_is_right_for_its_own_hash_only() {
-        let hasher = PasswordHasher::new(1);
+        let hasher = hasher(1);
         let hash = hasher.hash(secret("正しい馬の電池"), [7; 16]).await.expect("free");
         assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$"));
         let stored = StoredHash::parse(hash.expose()).expect("reads back");
-        let right = hasher.verify(secret("正しい馬の電池"), Some(stored.clone())).await;
+        let right = hasher.verify(secret("正しい馬の電池"), stored.clone()).await;
         assert_eq!(right, Ok(Verified { ok: true, rehash_wanted: false }));
-        let wrong = hasher.verify(secret("正しい馬の電地"), Some(stored)).await;
+        let wrong = hasher.verify(secret("正しい馬の電地"), stored).await;
         assert_eq!(wrong, Ok(Verified { ok: false, rehash_wanted: false }));
         let other_salt = hasher.hash(secret("正しい馬の電池"), [8; 16]).await.expect("free");
         assert!(!hash.same(&other_salt));
     }
 
     #[tokio::test]
-    async fn an_unknown_account_is_refused_after_current_work() {
-        let hasher = PasswordHasher::new(1);
-        let verdict = hasher.verify(secret("anything"), None).await;
+    async fn nobody_has_a_password_and_it_costs_one_hash() {
+        let hasher = hasher(1);
+        let verdict = hasher.verify(secret("anything"), StoredHash::of_nobody()).await;
         assert_eq!(verdict, Ok(Verified { ok: false, rehash_wanted: false }));
-        assert!(hasher.dummy.is_current());
+        assert_eq!(hasher.done.get(), 1);
     }
 
     #[tokio::test]
     async fn an_imported_hash_asks_to_be_replaced_once_it_was_right() {
-        let hasher = PasswordHasher::new(1);
+        let hasher = hasher(1);
         let imported =
             StoredHash::parse("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").expect("bcrypt");
-        let right = hasher.verify(secret("U*U"), Some(imported.clone())).await;
+        let right = hasher.verify(secret("U*U"), imported.clone()).await;
         assert_eq!(right, Ok(Verified { ok: true, rehash_wanted: true }));
-        let wrong = hasher.verify(secret("U*V"), Some(imported)).await;
+        let wrong = hasher.verify(secret("U*V"), imported).await;
         assert_eq!(wrong, Ok(Verified { ok: false, rehash_wanted: false }));
     }
 
     #[tokio::test]
     async fn beyond_the_queue_the_answer_is_busy_at_once_and_places_come_back() {
-        let hasher = PasswordHasher::with_queue(1, 1);
-        let ask = || hasher.verify(secret("x"), None);
+        let hasher = PasswordHasher::with_queue(1, 1, Counter::default());
+        let ask = || hasher.verify(secret("x"), StoredHash::of_nobody());
         let (first, second, third) = tokio::join!(ask(), ask(), ask());
         assert!(first.is_ok() && second.is_ok());
         assert_eq!(third, Err(Busy { retry_after_seconds: 2 }));
@@ -187,10 +187,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_leaves_the_queue_gives_his_place_back() {
-        let hasher = PasswordHasher::with_queue(1, 1);
+        let hasher = PasswordHasher::with_queue(1, 1, Counter::default());
         let core = hasher.cores.clone().acquire_owned().await.expect("free");
         {
-            let waiting = hasher.verify(secret("x"), None);
+            let waiting = hasher.verify(secret("x"), StoredHash::of_nobody());
             tokio::pin!(waiting);
             assert!(waiting.as_mut().now_or_never().is_none());
             assert_eq!(hasher.admission.available_permits(), 1);
@@ -201,9 +201,9 @@ mod tests {
 
     #[test]
     fn the_queue_is_as_long_as_the_wait_allows() {
-        let hasher = PasswordHasher::new(4);
+        let hasher = hasher(4);
         assert_eq!(hasher.cores.available_permits(), 4);
         assert_eq!(hasher.admission.available_permits(), 4 + 4 * 60);
-        assert_eq!(PasswordHasher::new(0).cores.available_permits(), 1);
+        assert_eq!(hasher(0).cores.available_permits(), 1);
     }
 }

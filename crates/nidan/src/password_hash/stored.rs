@@ -14,7 +14,7 @@
 
 use std::num::NonZeroU32;
 
-use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::phc::{Output, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::pbkdf2;
 use nidan_core::secret::{Secret, same_bytes};
@@ -81,6 +81,33 @@ impl StoredHash {
     /// The text to seal and store.
     pub fn text(&self) -> &Secret<String> {
         &self.text
+    }
+
+    /// Function and cost, without anything of the password: as the text of a hash like this one whose salt and tag are all
+    /// zero. Equal for all hashes that cost the same; [`StoredHash::parse`] makes a hash of nobody's password of it.
+    pub fn class(&self) -> String {
+        match &self.function {
+            // Versions differ in the name alone. A dot is a zero.
+            Function::Bcrypt => format!("$2b${}{}", self.text.expose().get(4..7).unwrap_or_default(), ".".repeat(53)),
+            Function::Phc(_, phc) => {
+                let fits = "what was read has lengths that can be written";
+                let zeros = [0; TAG_BYTES_MAX];
+                PasswordHash {
+                    algorithm: phc.algorithm.clone(),
+                    version: phc.version,
+                    params: phc.params.clone(),
+                    salt: phc.salt.map(|salt| Salt::new(&zeros[..salt.len()]).expect(fits)),
+                    hash: phc.hash.map(|tag| Output::new(&zeros[..tag.len()]).expect(fits)),
+                }
+                .to_string()
+            }
+        }
+    }
+
+    /// A hash of nobody's password, of the form that new hashes have.
+    pub fn of_nobody() -> Self {
+        let written = Self::parse(&super::write(&[0; SALT_BYTES], &[0; TAG_BYTES]));
+        written.expect("what this module writes it can read: a test does so")
     }
 
     /// Whether this is the hash of `password`; constant time over the comparison. Blocks for as long as hashing takes.
@@ -247,6 +274,24 @@ mod tests {
             assert!(!hash.is_current(), "{text}");
             assert_eq!(hash.text().expose(), text);
         }
+    }
+
+    #[test]
+    fn a_class_keeps_function_and_cost_alone() {
+        for (_, text) in FOREIGN {
+            let class = stored(text).class();
+            let of_nobody = stored(&class);
+            assert_eq!(of_nobody.class(), class, "{text}");
+            assert!(!of_nobody.is_current() && !of_nobody.is_of(&secret("password")), "{text}");
+        }
+        let [u, y] = [FOREIGN[6].1, FOREIGN[7].1].map(|text| stored(text).class());
+        assert_eq!((u.as_str(), &u), ("$2b$05$.....................................................", &y));
+        assert_eq!(
+            stored(FOREIGN[4].1).class(),
+            "$pbkdf2-sha256$i=1000,l=32$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        );
+        assert!(StoredHash::of_nobody().is_current());
+        assert_eq!(StoredHash::of_nobody().class(), StoredHash::of_nobody().text().expose().as_str());
     }
 
     #[test]

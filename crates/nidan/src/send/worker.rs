@@ -26,7 +26,7 @@ use super::route::{Dispatch, Outcome};
 use super::text::{Filling, write};
 use super::{alarm, health};
 use crate::app::App;
-use crate::flow::fallback;
+use crate::flow::{accounts, fallback};
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
 use crate::store::{
     Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
@@ -106,7 +106,10 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
                 alarm::look(&sender.app, sender.routes.all()).await;
             }
             _ = look.tick() => sender.look_at_wrong_codes().await,
-            _ = sweep.tick() => sender.sweep().await,
+            _ = sweep.tick() => {
+                accounts::count_hash_classes(&sender.app).await;
+                sender.sweep().await;
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use nidan_core::time::Timestamp;
 use super::{Row, StoreError, Tx, Value, sql};
 use crate::app::{App, Random};
 use crate::keys::{DataKey, KeyError, KeyRing, Lookup, Place};
+use crate::password_hash::StoredHash;
 
 sql! {
     LOAD = "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
@@ -29,8 +30,8 @@ sql! {
                        FROM account WHERE account_id = $1 FOR UPDATE";
     INSERT = "INSERT INTO account (account_id, state, data_key, email, email_verified_ms, external_id, password, language,
                                    site_groups, sec_epoch, serial_day, serial_sms, serial_email, two_step_since_ms,
-                                   last_seen_ms, created_ms)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, 0, NULL, $10, $11)";
+                                   last_seen_ms, created_ms, hash_class)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, 0, NULL, $10, $11, $12)";
     BUMP_EPOCH = "UPDATE account SET sec_epoch = sec_epoch + 1 WHERE account_id = $1 RETURNING sec_epoch";
     ACTIVATE = "UPDATE account SET state = 1, email_verified_ms = COALESCE(email_verified_ms, $2), last_seen_ms = $2
                  WHERE account_id = $1";
@@ -40,7 +41,9 @@ sql! {
     SET_CLOSURE = "UPDATE account SET lane_closed_ms = $2, lane_told_ms = $3, lane_stopped = $4 WHERE account_id = $1";
     PASSWORD_CHANGED = "UPDATE account SET password_changed_ms = $2 WHERE account_id = $1";
     CHANGE = "UPDATE account SET language = $2, site_groups = $3 WHERE account_id = $1";
-    REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2";
+    REHASH = "UPDATE account SET password = $3, hash_class = NULL WHERE account_id = $1 AND password = $2";
+    CLASSES = "SELECT hash_class, COUNT(*) AS accounts FROM account WHERE state = 1 AND password IS NOT NULL
+                GROUP BY hash_class";
     SERIAL = "UPDATE account SET serial_sms = CASE WHEN serial_day = $2 THEN serial_sms ELSE 0 END + $3,
                                  serial_email = CASE WHEN serial_day = $2 THEN serial_email ELSE 0 END + $4,
                                  serial_day = $2
@@ -253,6 +256,7 @@ pub async fn insert(
         groups.into(),
         new.last_seen_at.into(),
         now.into(),
+        hash_class(new)?.into(),
     ];
     tx.execute(&INSERT, &values).await?;
     Ok(Account {
@@ -273,6 +277,23 @@ pub async fn insert(
         password,
         sealing,
     })
+}
+
+/// Function and cost of an imported hash; none for ours, or without a password.
+fn hash_class(new: &NewAccount) -> Result<Option<String>, StoreError> {
+    let stored = new.password.as_ref().map(|text| StoredHash::parse(text.expose())).transpose();
+    let stored = stored.map_err(|_| StoreError::corrupt(PASSWORD, "no hash of this version"))?;
+    Ok(stored.filter(|stored| !stored.is_current()).map(|stored| stored.class()))
+}
+
+/// How many active accounts have a hash of which class; none: of ours.
+pub async fn hash_classes(tx: &mut Tx<'_>) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+    let rows = tx.rows(&CLASSES, &[]).await?;
+    let class = |row: &Row| {
+        let accounts = u64::try_from(row.int(1)?).map_err(|_| StoreError::corrupt("account.hash_class", "no count"))?;
+        Ok((row.opt_text(0)?.map(str::to_owned), accounts))
+    };
+    rows.iter().map(class).collect()
 }
 
 /// The account, if there is one. In a transaction that may write its row is held to the end: what is done to one account
@@ -373,6 +394,11 @@ impl LoginKey {
     /// By the site's own name for it.
     pub fn external_id(app: &App, external_id: &str) -> Self {
         Self(app.keys.lookup(Lookup::ExternalId, external_id.as_bytes()))
+    }
+
+    /// The keyed hash itself.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
