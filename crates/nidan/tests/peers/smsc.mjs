@@ -12,6 +12,7 @@
 //   13 ENROUTE first          14 somebody else's id     15 late receipt           16 malformed PDUs around the answer
 //   17 number refused         18 sender refused         19 system error           20 late answer
 //   21 unsolicited PDUs first 22 receipt as text alone  23 receipt in TLVs alone  24 answer without an id
+//   25 delivered twice, each time with an id and a receipt of its own
 // Anything else is delivered. A message whose validity is over on arrival never reaches the phone.
 
 import { readFileSync } from "node:fs";
@@ -118,6 +119,7 @@ const FAULTS = {
   22: (at) => at.answer().receipt("DELIVRD", { parts: "text" }),
   23: (at) => at.answer().receipt("DELIVRD", { parts: "tlvs" }),
   24: (at) => at.answer({ id: "" }),
+  25: (at) => at.answer().receipt("DELIVRD").receipt("DELIVRD", { id: String(++lastId) }),
 };
 /** Refusals by the last two digits: command_status (SMPP 3.4 §5.1.3). */
 const REFUSALS = { "06": smpp.ESME_RMSGQFUL, 17: smpp.ESME_RINVDSTADR, 18: smpp.ESME_RINVSRCADR, 19: smpp.ESME_RSYSERR };

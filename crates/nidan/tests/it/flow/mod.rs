@@ -1,7 +1,9 @@
 //! What flows do when much happens at once, and when a server dies in the midst of it: on every database.
 
+mod alarm;
 mod at_once;
 mod bounds;
+mod costs;
 mod devices;
 mod messages;
 mod names;

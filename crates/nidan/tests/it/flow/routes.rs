@@ -37,15 +37,15 @@ sql! {
 
 /// What the ledger says of a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Entry {
-    state: State,
+pub(super) struct Entry {
+    pub(super) state: State,
     reason: Option<String>,
-    route: Option<String>,
+    pub(super) route: Option<String>,
     carrier_id: Option<String>,
 }
 
 /// A route for SMS.
-fn route(name: &str, smsc: &Smsc, cost: Option<Cost>) -> Route {
+pub(super) fn route(name: &str, smsc: &Smsc, cost: Option<Cost>) -> Route {
     let way = Way::Smpp(smsc.settings());
     Route {
         name: name.into(),
@@ -59,14 +59,14 @@ fn route(name: &str, smsc: &Smsc, cost: Option<Cost>) -> Route {
 
 impl Flows {
     /// A server's flows at the present time, since the short message centre has a clock of its own.
-    fn now(db: Db) -> Self {
+    pub(super) fn now(db: Db) -> Self {
         let flows = Self::new(db);
         flows.clock.set(Clock::system().now());
         flows
     }
 
     /// A sender with these routes, as another node has it.
-    fn sender_by(&self, routes: Vec<Route>) -> (Sender, Routes) {
+    pub(super) fn sender_by(&self, routes: Vec<Route>) -> (Sender, Routes) {
         let here = std::path::Path::new(".");
         let mut settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), here, Language::Ja);
         settings.routes = routes;
@@ -75,7 +75,7 @@ impl Flows {
     }
 
     /// Claims a message with a code for this number, of an account of its own.
-    async fn message_to(&self, number: &str) -> Leased {
+    pub(super) async fn message_to(&self, number: &str) -> Leased {
         let name = format!("owner{}@example.jp", &number[1..]);
         let nidan::flow::accounts::Created::Account(account) = self.create(&name).await else { panic!("it is free") };
         let added = self.add(account.id, (Role::Primary, phone(number)), Holder::Site).await;
@@ -84,12 +84,12 @@ impl Flows {
         leased
     }
 
-    async fn entry(&self, leased: Leased) -> Entry {
+    pub(super) async fn entry(&self, leased: Leased) -> Entry {
         entry(&self.app, leased).await
     }
 
     /// Waits until the ledger says this of a message.
-    async fn comes_to(&self, leased: Leased, state: State) -> Entry {
+    pub(super) async fn comes_to(&self, leased: Leased, state: State) -> Entry {
         wait_for(&format!("a message to be {}", state.name()), async || {
             Some(self.entry(leased).await).filter(|entry| entry.state == state)
         })
