@@ -6,4 +6,5 @@ mod main_job;
 mod malformed;
 mod methods;
 mod once;
+mod repeats;
 mod sign_ins;

@@ -1,6 +1,7 @@
 //! What an operator asks in a shell, with the shipped program or as close to it as a clock in the test's hand allows.
 
 mod doctor;
+mod resume;
 mod route_test;
 
 use std::fmt::Write as _;
