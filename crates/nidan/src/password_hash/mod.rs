@@ -137,13 +137,13 @@ mod tests {
         Secret::new(text.into())
     }
 
-    fn hasher(cores: usize) -> PasswordHasher {
+    fn pool(cores: usize) -> PasswordHasher {
         PasswordHasher::new(cores, Counter::default())
     }
 
     #[tokio::test]
     async fn a_password_is_right_for_its_own_hash_only() {
-        let hasher = hasher(1);
+        let hasher = pool(1);
         let hash = hasher.hash(secret("正しい馬の電池"), [7; 16]).await.expect("free");
         assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$"));
         let stored = StoredHash::parse(hash.expose()).expect("reads back");
@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_has_a_password_and_it_costs_one_hash() {
-        let hasher = hasher(1);
+        let hasher = pool(1);
         let verdict = hasher.verify(secret("anything"), StoredHash::of_nobody()).await;
         assert_eq!(verdict, Ok(Verified { ok: false, rehash_wanted: false }));
         assert_eq!(hasher.done.get(), 1);
@@ -165,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_imported_hash_asks_to_be_replaced_once_it_was_right() {
-        let hasher = hasher(1);
+        let hasher = pool(1);
         let imported =
             StoredHash::parse("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").expect("bcrypt");
         let right = hasher.verify(secret("U*U"), imported.clone()).await;
@@ -201,9 +201,9 @@ mod tests {
 
     #[test]
     fn the_queue_is_as_long_as_the_wait_allows() {
-        let hasher = hasher(4);
+        let hasher = pool(4);
         assert_eq!(hasher.cores.available_permits(), 4);
         assert_eq!(hasher.admission.available_permits(), 4 + 4 * 60);
-        assert_eq!(hasher(0).cores.available_permits(), 1);
+        assert_eq!(pool(0).cores.available_permits(), 1);
     }
 }

@@ -93,7 +93,7 @@ impl StoredHash {
                 let fits = "what was read has lengths that can be written";
                 let zeros = [0; TAG_BYTES_MAX];
                 PasswordHash {
-                    algorithm: phc.algorithm.clone(),
+                    algorithm: phc.algorithm,
                     version: phc.version,
                     params: phc.params.clone(),
                     salt: phc.salt.map(|salt| Salt::new(&zeros[..salt.len()]).expect(fits)),

@@ -62,8 +62,10 @@ async fn a_wrong_password_and_an_unknown_address_are_one_answer(server: &TestSer
     let owner = world.owner("known1").await;
     let plain = json!({"email": "known2@example.jp", "email_verified": true});
     world.site.post_json("/api/v1/accounts", &plain).await.expect(201); // its site keeps the password
-    let mut told = Vec::new();
+    let (mut told, mut costs) = (Vec::new(), Vec::new());
+    let hashes = || server.app.metrics.hashes().get();
     for email in [owner.email.as_str(), "known2@example.jp", "nobody@example.jp"] {
+        let before = hashes();
         let mut begin = sign_in_body(email);
         begin["password"] = json!("not the password");
         let at_site = world.site.post_json("/api/v1/sign-ins", &begin).await;
@@ -75,7 +77,9 @@ async fn a_wrong_password_and_an_unknown_address_are_one_answer(server: &TestSer
         let in_browser = browser.post_form("/sign-in", &typed).await;
         let owed = browser.get("/sign-in/code").await;
         told.push([at_site, short, in_browser, owed].map(|answer| seen(&answer, email)));
+        costs.push(hashes() - before);
     }
+    assert_eq!(costs, [3, 3, 3], "passwords hashed");
     assert_eq!((told[0][0].0, told[0][2].0), (401, 422));
     assert_eq!(told[0], told[2], "wrong password, unknown address");
     assert_eq!(told[1], told[2], "no password, unknown address");
@@ -94,7 +98,7 @@ fn client() -> Value {
 /// Somebody signs up with `email` and looks at everything that is shown.
 async fn signs_up(world: &World<'_>, email: &str) -> (Vec<Seen>, Vec<i64>) {
     let server = world.server;
-    let before = rows(server).await;
+    let (before, hashed_before) = (rows(server).await, server.app.metrics.hashes().get());
     let browser: Client = world.browser();
     browser.get("/sign-up").await.expect(200);
     let fields = [("email", email), ("password", "a quite different set of words")];
@@ -110,6 +114,7 @@ async fn signs_up(world: &World<'_>, email: &str) -> (Vec<Seen>, Vec<i64>) {
     world.clock().advance(Span::minutes(61));
     told.push(browser.post_form("/sign-up/code", &[("code", "000007")]).await);
     let after = rows(server).await;
+    assert_eq!(server.app.metrics.hashes().get() - hashed_before, 1, "passwords hashed");
     let added = before.iter().zip(after).map(|(before, after)| after - before).collect();
     (told.iter().map(|answer| seen(answer, email)).collect(), added)
 }
