@@ -69,6 +69,28 @@ fn the_printed_examples_are_read() {
     assert_eq!(demo.routes[0].way.name(), "demo");
 }
 
+/// The examples of a document, with the files of secrets that they name.
+fn settings_in(document: &str) -> Vec<Settings> {
+    let scratch = Scratch::new();
+    for file in ["smpp.secret", "mail.secret", "twilio.secret"] {
+        std::fs::write(scratch.path(file), "hunter22\n").expect("written");
+    }
+    let examples = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole = |example: &str| if example.contains("[site]") { example.into() } else { format!("{SITE}{example}") };
+    let read = |example| read_in(&whole(example), &[], &scratch.path("")).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    examples.map(read).collect()
+}
+
+#[test]
+fn the_examples_in_the_documents_are_read() {
+    let [readme] = settings_in(include_str!("../../../../../README.md")).try_into().expect("one");
+    let kinds: Vec<&str> = readme.routes.iter().map(|route| route.way.name()).collect();
+    assert_eq!(kinds, ["smpp", "smtp"]);
+    assert!(readme.warnings().iter().all(|warning| warning.contains("is the only route")), "{:?}", readme.warnings());
+    let [gateway] = settings_in(include_str!("../../../../../docs/operations.md")).try_into().expect("one");
+    assert_eq!(gateway.routes[0].way.name(), "http");
+}
+
 #[test]
 fn a_short_message_centre() {
     let route = one(SMPP);
