@@ -5,6 +5,7 @@ use super::*;
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
 use nidan_core::route::Cost;
+use nidan_wire::smpp::Coding;
 
 const DEMO: &str = "[demo_phone]\nenabled = true\n[[route]]\nname = \"a\"\nchannel = \"sms\"\nkind = \"demo\"\n";
 const SMPP: &str = "[[route]]\nname = \"carrier-a\"\nchannel = \"sms\"\nkind = \"smpp\"\nhost = \"127.0.0.1\"\n\
@@ -104,9 +105,10 @@ fn a_short_message_centre() {
     assert_eq!((least.bind, least.system_type.as_str(), least.receipts), (Bind::Transceiver, "", true));
     assert_eq!((least.enquire_after, least.answer_within), (Span::seconds(30), Span::seconds(10)));
     assert_eq!((least.sender.as_str(), least.sender_ton, least.sender_npi), ("00051234567", None, None));
+    assert_eq!(least.alphabet, Coding::Gsm7);
     let route = one(&format!(
         "{SMPP}port = 3550\ntls = true\nsystem_type = \"VMA\"\nbind = \"transmitter_and_receiver\"\nconnections = 2\n\
-         window = 50\nrate_per_second = 100\nsender_ton = 0\nsender_npi = 1\nenquire_link_seconds = 60\nanswer_seconds = 5\n\
+         window = 50\nrate_per_second = 100\nalphabet = \"latin1\"\nsender_ton = 0\nsender_npi = 1\nenquire_link_seconds = 60\nanswer_seconds = 5\n\
          receipts = false\ncountries = [\"+81\"]\nnumber_kinds = [\"mobile\", \"ip_phone\"]\ncost_per_message = 8.25\n\
          cost_per_day_max = 20000\n"
     ));
@@ -115,7 +117,10 @@ fn a_short_message_centre() {
     let Way::Smpp(all) = route.way else { panic!("smpp") };
     assert_eq!((all.port, all.tls, all.connections, all.window, all.rate_per_second), (3550, true, 2, 50, 100));
     assert_eq!((all.bind, all.system_type.as_str(), all.receipts), (Bind::TransmitterAndReceiver, "VMA", false));
-    assert_eq!((all.sender_ton, all.sender_npi), (Some(0), Some(1)));
+    assert_eq!((all.sender_ton, all.sender_npi, all.alphabet), (Some(0), Some(1), Coding::Latin1));
+    let Way::Smpp(ucs2) = one(&format!("{SMPP}alphabet = \"ucs2\"\n")).way else { panic!("smpp") };
+    assert_eq!(ucs2.alphabet, Coding::Ucs2);
+    wrong(&format!("{SMPP}alphabet = \"ascii\"\n"), 9, "route.alphabet");
     assert_eq!((all.enquire_after, all.answer_within), (Span::seconds(60), Span::seconds(5)));
 }
 
