@@ -62,11 +62,14 @@ function withinRate() {
 
 // ---- receipts ----
 
-/** Sends to whoever listens, again and again until it is taken. */
+/** Sends to whoever listens, again and again until it is taken: also when the connection ends before the answer. */
 function deliver(make, told, tries = 0) {
   const [session] = listeners;
   if (!session) return waiting.push(() => deliver(make, told, tries));
+  const again = () => deliver(make, told, tries);
+  session.unanswered.add(again);
   session.send(make(), (answer) => {
+    session.unanswered.delete(again);
     tell("receipt_answer", { ...told, status: answer.command_status });
     if (answer.command_status !== smpp.ESME_ROK && tries < AGAIN_MAX) {
       setTimeout(() => deliver(make, told, tries + 1), AGAIN_MS);
@@ -215,6 +218,7 @@ let sessions = 0;
 
 function onSession(session) {
   session.number = ++sessions;
+  session.unanswered = new Set(); // receipts
   const bind = (role) => (pdu) => {
     if (pdu.password !== given.password) {
       tell("bind_refused", { system_id: pdu.system_id });
@@ -244,6 +248,7 @@ function onSession(session) {
   session.on("error", () => {}); // a close follows
   session.on("close", () => {
     listeners.delete(session);
+    session.unanswered.forEach((again) => again());
     tell("closed");
   });
 }

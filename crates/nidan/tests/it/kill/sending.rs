@@ -221,16 +221,19 @@ super::on_both_databases! { killed_at_every_step_of_a_send killed_at_any_moment_
 /// keeps them as long as it lives; then the other sends the rest, each once, and takes the receipts for what the first sent.
 #[tokio::test]
 async fn a_node_that_dies_leaves_its_messages_to_another() {
+    const ACCOUNTS: usize = 100;
+    /// Messages on one connection that have no answer yet, at most.
+    const WINDOW: usize = 10;
     let smsc = Smsc::start_with(&["--receipt-ms", "4000", "--fault", "01"]);
-    let settings = |rate| format!("[policy]\nmessage_lease_seconds = 5\n{}", carrier(&smsc, rate));
-    let site = Installation::with(Engine::Postgres, OWNERS, &settings(8)).await;
+    let settings = |rate| format!("[policy]\nmessage_lease_seconds = 10\n{}", carrier(&smsc, rate));
+    let site = Installation::with(Engine::Postgres, ACCOUNTS, &settings(4)).await;
     let twin = site.twin(&settings(1_000));
     site.start();
     wait_for("the first node's connection", async || (!smsc.told("bound").is_empty()).then_some(())).await;
     twin.start();
     let mut sign_ins = SignIns::new();
     all_begin(&site, &mut sign_ins).await;
-    wait_for("a half to be sent", async || (smsc.told("phone").len() >= OWNERS / 2).then_some(())).await;
+    wait_for("a half to be sent", async || (smsc.told("phone").len() >= ACCOUNTS / 2).then_some(())).await;
     assert!(smsc.told("phone").iter().all(|message| message["session"] == 1), "taken from a node that lives");
     site.kill();
     wait_for("the dead node's connection to end", async || (!smsc.told("closed").is_empty()).then_some(())).await;
@@ -240,14 +243,16 @@ async fn a_node_that_dies_leaves_its_messages_to_another() {
         ledger.values().all(|entry| !entry.is_due() && entry.state != State::Accepted).then_some(ledger)
     });
     let (settled, after) = (settled.await, phones(&[&smsc]));
-    for (id, entry) in &left {
-        let number = &sign_ins[id].number;
-        let taken_over = entry.is_due() && !entry.wired;
-        assert_eq!(after.contains_key(number), taken_over || before.contains_key(number), "{entry:?}");
-        assert_eq!(smsc.phone(number).iter().any(|message| message["session"] == 2), taken_over, "{entry:?}");
-        match entry.is_due() && entry.wired {
-            true => assert!(matches!(settled[id].state, State::Ambiguous | State::Delivered), "{entry:?}"),
-            false => assert_eq!(settled[id].state, State::Delivered, "{entry:?}"),
+    let ambiguous = settled.values().filter(|entry| entry.state == State::Ambiguous).count();
+    assert!(ambiguous <= WINDOW, "{ambiguous} were on the wire");
+    for (id, entry) in settled {
+        let number = &sign_ins[&id].number;
+        let by_other = smsc.phone(number).iter().any(|message| message["session"] == 2);
+        match entry.state {
+            State::Ambiguous => assert!(!by_other, "what may have left was sent again"),
+            State::Delivered => assert_eq!((after[number], by_other), (1, !before.contains_key(number))),
+
+            _ => panic!("{entry:?}"),
         }
     }
     assert!(left.values().any(|entry| entry.state == State::Accepted), "no receipt was left to the other node");
