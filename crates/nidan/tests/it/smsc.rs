@@ -95,12 +95,17 @@ impl Smsc {
     pub fn phone(&self, number: &str) -> Vec<Value> {
         self.told("phone").into_iter().filter(|message| message["to"] == number).collect()
     }
+
+    /// Stops it; what it told stays.
+    pub fn stop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 impl Drop for Smsc {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.stop();
     }
 }
 
