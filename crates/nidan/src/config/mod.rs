@@ -297,7 +297,8 @@ fn site_url(given: &Given<'_>) -> Result<Url, Wrong> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is on this machine, so that nobody on the way reads what is said there.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host().is_some_and(|host| is_here(&host))
 }
 

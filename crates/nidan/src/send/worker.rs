@@ -90,7 +90,7 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
         tokio::select! {
             biased;
             _ = &mut closed => break,
-            _ = recover.tick() => sender.app.dispatch(sender.take_over().await),
+            _ = recover.tick() => sender.hand_out_abandoned().await,
             _ = judge.tick() => sender.judge_routes().await,
             _ = sweep.tick() => sender.sweep().await,
         }
@@ -256,13 +256,13 @@ impl Sender {
         let dispatch = match self.app.db.transact(job, |tx, job| Box::pin(job.ready(tx))).await {
             Ok(Some(dispatch)) => dispatch,
             not_ours => {
-                self.refund(route, day).await?;
+                self.refund(route, day).await;
                 return not_ours.map(|_| Tried::Lost);
             }
         };
         let outcome = self.give(route, carried, (permit, dispatch)).await?;
         if matches!(outcome, Outcome::NotTaken(_) | Outcome::Rejected(_)) {
-            self.refund(route, day).await?;
+            self.refund(route, day).await;
         }
         if matches!(outcome, Outcome::NotTaken(_)) {
             let unwired = self.app.db.transact(carried.leased, |tx, leased| Box::pin(message::unwire(tx, *leased)));
@@ -361,12 +361,15 @@ impl Sender {
         }
     }
 
-    async fn refund(&self, route: &Route, day: i64) -> Result<(), StoreError> {
-        let Some(cost) = route.cost else { return Ok(()) };
+    /// Takes a payment back. Where that fails the cap is reached too soon, which is no reason to lose the message.
+    async fn refund(&self, route: &Route, day: i64) {
+        let Some(cost) = route.cost else { return };
         let input = (route.name.clone(), day, cost);
         let refunded =
             self.app.db.transact(input, |tx, (route, day, cost)| Box::pin(route_day::refund(tx, route, *day, cost)));
-        refunded.await
+        if let Err(error) = refunded.await {
+            tracing::error!(%error, route = route.name, "a message that was not taken stays paid for");
+        }
     }
 
     async fn put_back(&self, leased: Leased, at: Timestamp, reason: Option<Reason>) -> Result<(), StoreError> {
@@ -399,22 +402,33 @@ impl Sender {
 
     /// Takes over the messages whose worker died, and those that are to be tried again, and carries them.
     pub async fn recover(&self) {
-        let taken = self.take_over().await;
+        let mut taken = Vec::new();
+        for slot in 0..SLOTS {
+            taken.extend(self.take_over(slot).await);
+        }
         futures_util::future::join_all(taken.into_iter().map(|leased| self.carry(leased))).await;
     }
 
-    /// Takes them over, slot by slot; gives those that are to be sent.
-    async fn take_over(&self) -> Vec<Leased> {
-        let mut taken = Vec::new();
+    /// The same for a worker. One that stops takes none: nobody would carry them before their leases run out.
+    async fn hand_out_abandoned(&self) {
         for slot in 0..SLOTS {
-            if let Err(error) = self.take_over_slot(slot, &mut taken).await {
-                tracing::error!(%error, "abandoned messages could not be looked for");
+            if self.app.outbox.is_closed() {
+                break;
             }
+            self.app.dispatch(self.take_over(slot).await);
         }
-        taken
     }
 
-    async fn take_over_slot(&self, slot: u8, to_send: &mut Vec<Leased>) -> Result<(), StoreError> {
+    /// Takes over those of a slot; gives what is to be sent.
+    async fn take_over(&self, slot: u8) -> Vec<Leased> {
+        let mut to_send = Vec::new();
+        if let Err(error) = self.try_to_take_over(slot, &mut to_send).await {
+            tracing::error!(%error, "abandoned messages could not be looked for");
+        }
+        to_send
+    }
+
+    async fn try_to_take_over(&self, slot: u8, to_send: &mut Vec<Leased>) -> Result<(), StoreError> {
         let now = self.app.clock.now();
         let found = self.app.db.read((slot, now), |tx, (slot, now)| Box::pin(message::abandoned(tx, *slot, *now)));
         for Left { leased, abandoned, reason } in found.await? {
