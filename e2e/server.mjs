@@ -57,6 +57,8 @@ export async function startServer() {
   return {
     url: await url,
     said,
+    /** The folder that it keeps everything in. */
+    data,
     /** Asks the server to finish, and returns how it ended. */
     async stop() {
       child.kill('SIGTERM');

@@ -6,6 +6,8 @@
 //! get as many evaluated guesses as one after another would.
 
 use crate::code::{Code, Digits, Typed};
+use crate::ledger::State;
+use crate::message::Channel;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::token::TokenHash;
@@ -186,6 +188,17 @@ pub struct Challenge {
     pub last_sent_at: Timestamp,
 }
 
+/// The newest message of a challenge, as far as the next one depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Newest {
+    /// What became of it so far.
+    pub state: State,
+    /// How it goes.
+    pub channel: Channel,
+    /// Whether its route takes messages and brings none to an end: what it holds comes all at once when it recovers.
+    pub stalled: bool,
+}
+
 /// Whether one more message may be sent for a challenge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resend {
@@ -198,6 +211,16 @@ pub enum Resend {
     TooEarly {
         /// When it may be asked for.
         at: Timestamp,
+    },
+    /// The newest is being sent: nobody has answered for it yet, and a second one might double it.
+    OnItsWay {
+        /// When it may be asked for, if there is an answer by then.
+        at: Timestamp,
+    },
+    /// The carrier holds the newest back: more of them would arrive as a flood.
+    Held {
+        /// How long what is held is still worth something.
+        until: Timestamp,
     },
     /// No more messages for this challenge.
     NoMore,
@@ -216,22 +239,30 @@ impl Challenge {
         now < self.expires_at
     }
 
-    /// Whether another message may be sent: spaced 30, 60, 120 s, three at most.
-    pub fn resend(&self, now: Timestamp, policy: &Policy) -> Resend {
+    /// Whether another message may be sent: three at most, spaced 30, 60, 120 s unless the newest has certainly failed, and
+    /// none while the newest may still become two.
+    pub fn resend(&self, newest: &Newest, now: Timestamp, policy: &Policy) -> Resend {
         if !self.is_alive(now) {
             return Resend::Expired;
         }
-        let Some(at) = self.resend_at(policy) else { return Resend::NoMore };
-        if now < at { Resend::TooEarly { at } } else { Resend::Send { n: self.sent + 1 } }
+        let Some(at) = self.resend_at(newest, policy) else { return Resend::NoMore };
+        match newest.state {
+            State::Queued | State::Leased => Resend::OnItsWay { at },
+            State::Accepted if newest.stalled && newest.channel == Channel::Sms => {
+                Resend::Held { until: self.expires_at }
+            }
+            _ if now < at => Resend::TooEarly { at },
+            _ => Resend::Send { n: self.sent + 1 },
+        }
     }
 
-    /// When the next message may be asked for; none: no more are sent.
-    pub fn resend_at(&self, policy: &Policy) -> Option<Timestamp> {
+    /// The earliest time at which another message may be asked for, if nothing else is in its way; none: no more are sent.
+    pub fn resend_at(&self, newest: &Newest, policy: &Policy) -> Option<Timestamp> {
         if self.sent >= policy.sms_per_challenge_max {
             return None;
         }
         let wait = policy.resend_wait.get(usize::from(self.sent.saturating_sub(1)))?;
-        Some(self.last_sent_at.plus(*wait))
+        Some(if newest.state.failed() { self.last_sent_at } else { self.last_sent_at.plus(*wait) })
     }
 }
 
@@ -351,6 +382,37 @@ mod tests {
             let attempt = Attempt { epoch, ..typed("000000", NOW) };
             let checked = check(ceremony, &Awaited::Nothing, &attempt, &policy).expect("the site's");
             assert_eq!((checked.verdict, checked.ceremony.tries), (verdict, ceremony.tries));
+        }
+    }
+
+    #[test]
+    fn another_message_waits_for_the_answer_to_the_newest() {
+        use Resend::{Held, NoMore, OnItsWay, Send, TooEarly};
+        let policy = Policy::default();
+        let first = Challenge::open(Digits::Six, NOW, &policy);
+        let (at, until) = (NOW.plus(Span::seconds(30)), first.expires_at);
+        let (early, waits, holds, again) = (TooEarly { at }, OnItsWay { at }, Held { until }, Send { n: 2 });
+        for (state, at_once, spaced, stalled) in [
+            (State::Queued, waits, waits, waits),
+            (State::Leased, waits, waits, waits),
+            (State::Accepted, early, again, holds),
+            (State::Delivered, early, again, again),
+            (State::Ambiguous, early, again, again),
+            (State::Unknown, early, again, again),
+            (State::Suppressed, early, again, again),
+            (State::Rejected, again, again, again),
+            (State::Undelivered, again, again, again),
+            (State::Expired, again, again, again),
+        ] {
+            let newest = |stalled| Newest { state, channel: Channel::Sms, stalled };
+            assert_eq!(first.resend(&newest(false), NOW, &policy), at_once, "{}", state.name());
+            assert_eq!(first.resend(&newest(false), at, &policy), spaced, "{}", state.name());
+            assert_eq!(first.resend(&newest(true), at, &policy), stalled, "{}", state.name());
+            let mail = Newest { channel: Channel::Email, ..newest(true) };
+            assert_eq!(first.resend(&mail, at, &policy), spaced, "{}: only SMS are held back", state.name());
+            let last = Challenge { sent: policy.sms_per_challenge_max, ..first };
+            assert_eq!(last.resend(&newest(false), at, &policy), NoMore, "{}", state.name());
+            assert_eq!(first.resend(&newest(false), until, &policy), Resend::Expired, "{}", state.name());
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod carrier_id;
 pub mod ceremony;
 pub mod code;
 pub mod device;
@@ -16,9 +17,11 @@ pub mod language;
 pub mod ledger;
 pub mod message;
 pub mod methods;
+pub mod news;
 pub mod password;
 pub mod phone;
 pub mod policy;
+pub mod route;
 pub mod secret;
 pub mod sign_in;
 pub mod tag;

@@ -6,6 +6,7 @@
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber as Parsed, PhoneNumberFormat, PhoneNumberType, Region};
 
 use crate::secret::Secret;
+use crate::time::Timestamp;
 
 /// Characters of typed text beyond which nobody looks at it: the longest number has 15 digits (E.164).
 const TYPED_CHARACTERS_MAX: usize = 40;
@@ -13,6 +14,19 @@ const TYPED_CHARACTERS_MAX: usize = 40;
 const SHOWN_DIGITS: usize = 4;
 /// Japan's country code.
 const JAPAN: &str = "+81";
+
+/// The numbering plan that this version knows: libphonenumber's, as the library below brings it.
+pub struct Plan {
+    /// The version of libphonenumber.
+    pub version: &'static str,
+    /// The version of `rlibphonenumber` that holds it.
+    pub library: &'static str,
+    /// When that was published.
+    pub published: Timestamp,
+}
+
+/// Numbers that are given out later are refused, so it must not grow old.
+pub const PLAN: Plan = Plan { version: "9.0.42", library: "2.2.15", published: Timestamp::from_ms(1_792_996_028_000) };
 
 /// Why a typed number is not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -173,6 +187,14 @@ mod tests {
 
     fn read(typed: &str) -> Result<String, PhoneProblem> {
         PhoneNumber::parse(typed, "JP").map(|number| number.e164().to_owned())
+    }
+
+    #[test]
+    fn the_plan_is_the_one_that_the_library_brings() {
+        let lock = include_str!("../../../Cargo.lock");
+        let locked = lock.split("[[package]]").find(|package| package.contains("name = \"rlibphonenumber\"\n"));
+        let line = format!("\nversion = \"{}\"\n", PLAN.library);
+        assert!(locked.is_some_and(|package| package.contains(&line)), "its readme names the version of the plan");
     }
 
     #[test]

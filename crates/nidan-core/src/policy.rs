@@ -15,6 +15,12 @@ pub struct Policy {
     pub resend_wait: [Span; 3],
     /// SMS in one challenge; a further message may only be a call.
     pub sms_per_challenge_max: u8,
+    /// How long whoever waits for an SMS hears nothing before another way is put before him: most arrive within 10 s, and few
+    /// that take longer than this arrive at all.
+    pub news_wait: Span,
+    /// 1: a code whose SMS a carrier refused, or could not deliver, is sent once more over another route, without being asked
+    /// for. 0: its owner is offered that. Off, since it costs a message that he may not want.
+    pub fallback_automatic: u8,
     /// How long a sign-in stays open after the right password: the life of a code, and as much again for one change of method.
     pub sign_in_life: Span,
     /// How long a sign-up, or the confirming of a method, stays open.
@@ -42,6 +48,30 @@ pub struct Policy {
     pub unconfirmed_account_life: Span,
     /// How long a worker holds a message before another may take it over.
     pub message_lease: Span,
+    /// Wait before a message is tried again that no route took: short, for its code is dying meanwhile.
+    pub message_retry: Span,
+    /// Route health: how far back messages count. Older ones are forgotten, which is how a route comes back.
+    pub route_window: Span,
+    /// Route health: messages of a route that are looked at, the newest. Enough for a share, little for a database.
+    pub route_samples_max: u16,
+    /// Route health: the age from which a message counts. By then most carriers have told what became of it.
+    pub route_judged_after: Span,
+    /// Route health: messages from which a route is judged. With fewer, chance makes routes sick.
+    pub route_sick_samples_min: u16,
+    /// Route health: messages from which a route is judged that was sick lately: it has to prove itself.
+    pub route_relapse_samples_min: u16,
+    /// Route health: for how long a route was sick lately.
+    pub route_relapse_span: Span,
+    /// Route health: percentage of messages below which a route is sick. Half: a carrier loses some receipts.
+    pub route_delivered_percent_min: u8,
+    /// Route health: median of the time to a receipt above which a route is slow: when another way is offered to who waits.
+    pub route_slow_after: Span,
+    /// Route health: time to a receipt above which a message of a quick route counts as stuck.
+    pub route_stalled_after: Span,
+    /// Route health: newest messages that must be stuck before a route counts as stalled.
+    pub route_stalled_samples_min: u16,
+    /// Route health: receipts that a route must have given before its speed is judged.
+    pub route_receipts_min: u16,
     /// How long the reply to a request with an `Idempotency-Key` is kept.
     pub idempotency_life: Span,
 }
@@ -53,6 +83,8 @@ impl Default for Policy {
             code_tries_max: 5,
             resend_wait: [Span::seconds(30), Span::seconds(60), Span::seconds(120)],
             sms_per_challenge_max: 3,
+            news_wait: Span::seconds(45),
+            fallback_automatic: 0,
             sign_in_life: Span::minutes(20),
             setup_life: Span::minutes(60),
             session_idle: Span::days(14),
@@ -66,6 +98,18 @@ impl Default for Policy {
             password_score_min: 2,
             unconfirmed_account_life: Span::days(1),
             message_lease: Span::seconds(15),
+            message_retry: Span::seconds(5),
+            route_window: Span::minutes(10),
+            route_samples_max: 1000,
+            route_judged_after: Span::seconds(60),
+            route_sick_samples_min: 20,
+            route_relapse_samples_min: 3,
+            route_relapse_span: Span::minutes(60),
+            route_delivered_percent_min: 50,
+            route_slow_after: Span::seconds(45),
+            route_stalled_after: Span::seconds(30),
+            route_stalled_samples_min: 3,
+            route_receipts_min: 5,
             idempotency_life: Span::days(1),
         }
     }

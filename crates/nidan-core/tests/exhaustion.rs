@@ -1,9 +1,13 @@
 //! Every sequence of what can happen to one sign-in, to length 7, with the invariants checked after each
 //! step. The machine under test is the real one; the model beside it knows only what has happened.
 
-use nidan_core::ceremony::{Attempt, Awaited, Ceremony, Challenge, Holder, Purpose, Resend, Stage, Verdict, check};
+use nidan_core::ceremony::{
+    Attempt, Awaited, Ceremony, Challenge, Holder, Newest, Purpose, Resend, Stage, Verdict, check,
+};
 use nidan_core::code::{Binding, Code, CodeKey, Digits, challenge_id, derive};
 use nidan_core::id::{AuthenticatorId, CeremonyId};
+use nidan_core::ledger::State;
+use nidan_core::message::Channel;
 use nidan_core::policy::Policy;
 use nidan_core::secret::Secret;
 use nidan_core::time::{Span, Timestamp};
@@ -184,7 +188,8 @@ fn try_code(world: &mut World, code: &Code, typed: &str, policy: &Policy) {
 }
 
 fn resend(world: &mut World, policy: &Policy) {
-    match world.challenge.resend(world.now, policy) {
+    let newest = Newest { state: State::Delivered, channel: Channel::Sms, stalled: false };
+    match world.challenge.resend(&newest, world.now, policy) {
         Resend::Send { n } => {
             world.messages += 1;
             assert_eq!(n, world.messages);
@@ -193,6 +198,7 @@ fn resend(world: &mut World, policy: &Policy) {
         Resend::TooEarly { at } => assert!(at > world.now && at <= world.now.plus(Span::seconds(120))),
         Resend::NoMore => assert_eq!(world.messages, policy.sms_per_challenge_max),
         Resend::Expired => assert!(world.dead),
+        Resend::OnItsWay { .. } | Resend::Held { .. } => panic!("it was delivered"),
     }
 }
 

@@ -4,4 +4,6 @@
 //! What is here could serve any program that talks to a carrier; `nidan-core` asks it how much room a text takes, `nidan`
 //! what to put on the wire.
 
+pub mod pace;
+pub mod smpp;
 pub mod sms_text;

@@ -12,8 +12,21 @@ pub const UCS2_LIMIT: usize = 70;
 /// The GSM 7 bit default alphabet in the order of its codes, without 0x1B, the escape to the extension table.
 const GSM7_BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
-/// The extension table: form feed is its page break.
-const GSM7_EXTENSION: &str = "\u{c}^{}\\[~]|€";
+/// The code that announces one of the extension table.
+const GSM7_ESCAPE: u8 = 0x1b;
+/// The extension table with its codes: form feed is its page break.
+const GSM7_EXTENSION: [(char, u8); 10] = [
+    ('\u{c}', 0x0a),
+    ('^', 0x14),
+    ('{', 0x28),
+    ('}', 0x29),
+    ('\\', 0x2f),
+    ('[', 0x3c),
+    ('~', 0x3d),
+    (']', 0x3e),
+    ('|', 0x40),
+    ('€', 0x65),
+];
 
 /// Which alphabet a text needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,13 +70,18 @@ pub fn units(text: &str) -> Units {
 
 /// Units of one character in the GSM 7 bit alphabet; `None` if it is in neither table.
 fn gsm7_units(character: char) -> Option<usize> {
-    if GSM7_BASIC.contains(character) {
-        Some(1)
-    } else if GSM7_EXTENSION.contains(character) {
-        Some(2)
-    } else {
-        None
+    gsm7_codes(character).map(|(escape, _)| if escape.is_some() { 2 } else { 1 })
+}
+
+/// The codes of one character in the GSM 7 bit alphabet, each of seven bits: its own, after the escape if it is of the
+/// extension table. `None` if it is in neither table.
+pub(crate) fn gsm7_codes(character: char) -> Option<(Option<u8>, u8)> {
+    if let Some(at) = GSM7_BASIC.find(character) {
+        let place = u8::try_from(GSM7_BASIC[..at].chars().count()).ok()?;
+        return Some((None, if place < GSM7_ESCAPE { place } else { place + 1 }));
     }
+    let (_, code) = GSM7_EXTENSION.iter().find(|(extended, _)| *extended == character)?;
+    Some((Some(GSM7_ESCAPE), *code))
 }
 
 #[cfg(test)]

@@ -3,18 +3,48 @@
 const all = (selector) => document.querySelectorAll(selector);
 
 // "Send again": counts down, then wakes up. The server decides, this only says when it makes sense.
-for (const button of all("[data-wait]")) {
-  const ready = button.textContent;
-  const end = Date.now() + button.dataset.wait * 1000;
-  const tick = () => {
-    const left = Math.ceil((end - Date.now()) / 1000);
-    button.disabled = left > 0;
-    button.textContent = left > 0 ? button.dataset.waiting.replace("{n}", left) : ready;
-    if (left > 0) setTimeout(tick, 250);
+const countDown = (part) => {
+  for (const button of part.querySelectorAll("[data-wait]")) {
+    const ready = button.textContent;
+    const end = Date.now() + button.dataset.wait * 1000;
+    const tick = () => {
+      const left = Math.ceil((end - Date.now()) / 1000);
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? button.dataset.waiting.replace("{n}", left) : ready;
+      if (left > 0 && button.isConnected) setTimeout(tick, 250);
+    };
+    tick();
+  }
+};
+countDown(document);
+
+// What becomes of the message is shown as it happens. A part that somebody is in waits until he has left it.
+const renew = (fresh) => {
+  const part = document.getElementById(fresh.id);
+  if (!part) return;
+  if (part.contains(document.activeElement)) {
+    part.addEventListener("focusout", () => setTimeout(renew, 0, fresh), { once: true });
+  } else if (part.innerHTML !== fresh.innerHTML) {
+    part.className = fresh.className;
+    part.replaceChildren(...fresh.childNodes);
+    countDown(part);
+  }
+};
+for (const { dataset } of all("[data-events]")) {
+  const events = new EventSource(dataset.events);
+  const live = (is) => document.documentElement.classList.toggle("live", is);
+  const told = ({ data }) => {
+    for (const fresh of [...new DOMParser().parseFromString(data, "text/html").body.children]) renew(fresh);
   };
-  tick();
+  live(true);
+  events.onmessage = told;
+  events.addEventListener("over", (event) => {
+    events.close();
+    told(event);
+  });
+  // Without events the link that reloads the page is shown again.
+  events.onerror = () => live(events.readyState !== EventSource.CLOSED);
 }
-for (const hint of all("[data-without-script]")) hint.remove();
 
 // Passwords can be looked at.
 for (const input of all("[data-show]")) {

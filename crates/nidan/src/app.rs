@@ -8,13 +8,16 @@ use aws_lc_rs::hmac;
 use nidan_core::code::{Binding, Code, CodeKey, derive};
 use nidan_core::id::{AccountId, DeviceId, EventId, Id, Kind};
 use nidan_core::policy::Policy;
+use nidan_core::route::Carries;
 use nidan_core::time::{Span, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::config::{Settings, Site};
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
+use crate::moved::Moved;
 use crate::password_hash::PasswordHasher;
+use crate::send::health::RoutesHealth;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
 use crate::texts::{Texts, TextsDamaged};
@@ -39,6 +42,12 @@ pub struct App {
     pub texts: Texts,
     /// What is counted.
     pub metrics: Metrics,
+    /// The routes by name, in the order of the settings, and what each carries.
+    pub routes: Vec<(String, Carries)>,
+    /// How well the routes do.
+    pub routes_health: RoutesHealth,
+    /// Tells who waits for a message that something became of it.
+    pub moved: Moved,
     /// Where claimed messages go after their transaction's commit.
     pub outbox: UnboundedSender<Leased>,
     /// Counts the ids made by time.
@@ -67,6 +76,9 @@ impl App {
             passwords: PasswordHasher::new(cores),
             texts: Texts::load()?,
             metrics: Metrics::default(),
+            routes: settings.routes.iter().map(|route| (route.name.clone(), route.carries())).collect(),
+            routes_health: RoutesHealth::default(),
+            moved: Moved::default(),
             outbox,
             made: AtomicU16::new(0),
         };

@@ -8,6 +8,7 @@ pub mod flow;
 pub mod keys;
 pub mod logging;
 pub mod metrics;
+pub mod moved;
 pub mod password_hash;
 pub mod send;
 pub mod store;

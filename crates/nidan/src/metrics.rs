@@ -1,13 +1,20 @@
 //! What is counted, for machines that watch: totals since the start, never about a person.
 
+use nidan_core::route::Health;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 /// Totals by the value of one label.
 type ByLabel = Family<[(&'static str, String); 1], Counter>;
+
+/// Totals by the values of two labels, the first being the route.
+type ByRoute = Family<[(&'static str, String); 2], Counter>;
+/// What holds now, by route.
+type NowByRoute = Family<[(&'static str, String); 1], Gauge>;
 
 /// The counts of one process.
 pub struct Metrics {
@@ -15,6 +22,10 @@ pub struct Metrics {
     requests: ByLabel,
     codes: ByLabel,
     messages: ByLabel,
+    sendings: ByRoute,
+    receipts: ByRoute,
+    route_health: NowByRoute,
+    route_spent: NowByRoute,
 }
 
 impl Default for Metrics {
@@ -25,7 +36,15 @@ impl Default for Metrics {
         registry.register("requests", "Requests answered, by HTTP status", requests.clone());
         registry.register("codes", "Codes checked, by verdict", codes.clone());
         registry.register("messages", "Messages settled, by state", messages.clone());
-        Self { registry, requests, codes, messages }
+        let (sendings, receipts) = (ByRoute::default(), ByRoute::default());
+        let (route_health, route_spent) = (NowByRoute::default(), NowByRoute::default());
+        registry.register("sendings", "Messages given to a route, by what it answered", sendings.clone());
+        registry.register("receipts", "Receipts of a route, by what they say", receipts.clone());
+        let about = "How a route does: 0 well, 1 slow, 2 stalled, 3 sick";
+        registry.register("route_health", about, route_health.clone());
+        let about = "What a route has cost today, in thousandths of the currency";
+        registry.register("route_spent", about, route_spent.clone());
+        Self { registry, requests, codes, messages, sendings, receipts, route_health, route_spent }
     }
 }
 
@@ -43,6 +62,26 @@ impl Metrics {
     /// A message's way ended.
     pub fn message(&self, state: &str) {
         self.messages.get_or_create(&[("state", state.to_owned())]).inc();
+    }
+
+    /// A route was given a message and answered.
+    pub fn sending(&self, route: &str, outcome: &str) {
+        self.sendings.get_or_create(&[("route", route.to_owned()), ("outcome", outcome.to_owned())]).inc();
+    }
+
+    /// A route told what became of a message.
+    pub fn receipt(&self, route: &str, receipt: &str) {
+        self.receipts.get_or_create(&[("route", route.to_owned()), ("receipt", receipt.to_owned())]).inc();
+    }
+
+    /// How a route does now.
+    pub fn route_health(&self, route: &str, health: Health) {
+        self.route_health.get_or_create(&[("route", route.to_owned())]).set(health as i64);
+    }
+
+    /// What a route has cost today.
+    pub fn route_spent(&self, route: &str, spent: i64) {
+        self.route_spent.get_or_create(&[("route", route.to_owned())]).set(spent);
     }
 
     /// Everything in the OpenMetrics text format.
@@ -65,11 +104,19 @@ mod tests {
         metrics.request(200);
         metrics.code("wrong");
         metrics.message("delivered");
+        metrics.sending("carrier", "accepted");
+        metrics.receipt("carrier", "delivered");
+        metrics.route_health("carrier", Health::Sick);
+        metrics.route_spent("carrier", 8_000);
         let text = metrics.text();
         for line in [
             "nidan_requests_total{status=\"200\"} 2",
             "nidan_codes_total{verdict=\"wrong\"} 1",
             "nidan_messages_total{state=\"delivered\"} 1",
+            "nidan_sendings_total{route=\"carrier\",outcome=\"accepted\"} 1",
+            "nidan_receipts_total{route=\"carrier\",receipt=\"delivered\"} 1",
+            "nidan_route_health{route=\"carrier\"} 3",
+            "nidan_route_spent{route=\"carrier\"} 8000",
             "# EOF",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");

@@ -167,8 +167,8 @@ impl SmsText {
     }
 }
 
-/// The e-mails that Nidan sends. Texts take `brand` and `domain`; [`EmailText::ConfirmAddress`] also `code`, `tag` and
-/// `serial`.
+/// The e-mails that Nidan sends. Texts take `brand`, that of [`EmailText::ConfirmAddress`] also `code`, `tag` and `serial`.
+/// A line of a text is a paragraph's line, as long as it may be; an empty line ends the paragraph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailText {
     /// The code that confirms an address.
@@ -182,13 +182,13 @@ pub enum EmailText {
 }
 
 impl EmailText {
-    /// Key of the subject line.
-    pub fn subject(self) -> &'static str {
+    /// Key of what it is about; `email-subject` makes the subject of it.
+    pub fn title(self) -> &'static str {
         match self {
-            Self::ConfirmAddress => "email-confirm-subject",
-            Self::AddressInUse => "email-address-in-use-subject",
-            Self::DeviceReuse => "email-device-reuse-subject",
-            Self::TwoStepOn => "email-two-step-on-subject",
+            Self::ConfirmAddress => "email-confirm-title",
+            Self::AddressInUse => "email-address-in-use-title",
+            Self::DeviceReuse => "email-device-reuse-title",
+            Self::TwoStepOn => "email-two-step-on-title",
         }
     }
 

@@ -51,19 +51,46 @@ code-already-used = This code has been used. Wait up to 30 seconds until your ap
 code-used-up = There were too many wrong codes, so this was stopped. Please start again.
 code-sent-again = Sent again. The code is the same as before.
 code-not-sent-wait = { $seconds ->
-    [one] Not sent again yet: wait one more second. The code sent before still works.
-   *[other] Not sent again yet: wait { $seconds } more seconds. The code sent before still works.
+    [one] It was sent just now, at { $at } (letters { $tag }, message { $serial } today). It can be sent again in 1 second.
+   *[other] It was sent just now, at { $at } (letters { $tag }, message { $serial } today). It can be sent again in { $seconds } seconds.
 }
+code-not-sent-wait-plain = { $seconds ->
+    [one] It was sent just now, at { $at }. It can be sent again in 1 second.
+   *[other] It was sent just now, at { $at }. It can be sent again in { $seconds } seconds.
+}
+code-not-sent-on-its-way = It is being sent right now. It was not sent again, so that it does not arrive twice.
+code-not-sent-held = The phone company holds your SMS, so it was not sent again.
 code-not-sent = It cannot be sent again. The code sent before still works.
 resend = Send again
-resend-waiting = Send again ({"{n}"} s)
-resend-from = { $seconds ->
-    [one] Possible in 1 second.
-   *[other] Possible in { $seconds } seconds.
-}
+resend-waiting = It can be sent again in {"{n}"} s
+resend-from = It can be sent again from { $at }.
+resend-on-its-way = It is being sent right now. It can be sent again once that is done.
+resend-held = The phone company is overloaded and holds your SMS. More of them would only arrive all at once, so we send no more for now. A code that comes late works until { $until }.
 resend-no-more = It cannot be sent any more. The code that arrived still works.
 tag-label = Letters of this screen:
 sent-at = Sent { $at }, message { $serial } today
+
+## While a message is waited for
+
+news-sms-sending = Sending the SMS.
+news-sms-handed-over = The phone company has it.
+news-sms-delivered = It arrived. Look at your phone.
+news-sms-failed = The SMS could not be delivered.
+news-mail-sending = Sending the email.
+news-mail-handed-over = The email is on its way.
+news-mail-delivered = It arrived. Look in your inbox.
+news-mail-failed = The email could not be delivered.
+news-unknown = Unclear whether it arrived.
+news-silence = No word yet that it arrived.
+news-slow = SMS are slow at the moment.
+news-help = If it does not come
+news-reload = Update this page
+news-over = This verification has ended.
+news-over-done = Confirmed in another window.
+instead-app = Use the authenticator app
+instead-sms = Send an SMS to { $destination }
+
+## Confirming the email address
 
 mail-code-title = Confirm your email address
 mail-sent = We sent a code to { $destination }.
@@ -93,6 +120,7 @@ trust-label = Trust this device
 trust-hint = No code will be asked for on this device next time ({ $days } days at most). Clear the box if others use it too.
 sms-missing-title = No SMS?
 sms-missing-wait = Wait about a minute. Check that you have reception and that flight mode is off.
+sms-missing-reception = Check that you have reception and that flight mode is off.
 sms-missing-blocked = Check whether your phone has filtered it as spam.
 sms-missing-number = If the number is wrong, press “Change number”.
 other-ways = Verify another way

@@ -47,14 +47,41 @@ code-expired = このコードは有効期限が切れました。新しいコ�
 code-already-used = このコードは使用済みです。アプリに次のコードが表示されるまで、30秒ほどお待ちください。
 code-used-up = コードの間違いが続いたため、ここで終了しました。お手数ですが、最初からやり直してください。
 code-sent-again = もう一度送りました。コードは前と同じです。
-code-not-sent-wait = 続けては送れません。あと{ $seconds }秒お待ちください。先に送ったコードはそのまま使えます。
+code-not-sent-wait = { $at }に送ったばかりです（記号{ $tag }・本日{ $serial }通目）。もう一度送るには、あと{ $seconds }秒お待ちください。
+code-not-sent-wait-plain = { $at }に送ったばかりです。もう一度送るには、あと{ $seconds }秒お待ちください。
+code-not-sent-on-its-way = いま送っているところです。二重に届かないよう、もう一度は送りませんでした。
+code-not-sent-held = 携帯電話会社がSMSを預かっているため、もう一度は送りませんでした。
 code-not-sent = これ以上は送れません。先に送ったコードはそのまま使えます。
 resend = もう一度送る
-resend-waiting = もう一度送る（あと{"{n}"}秒）
-resend-from = { $seconds }秒後から送れます。
+resend-waiting = あと{"{n}"}秒で、もう一度送れます
+resend-from = { $at }から、もう一度送れます。
+resend-on-its-way = いま送っているところです。送り終えるまで、もう一度は送れません。
+resend-held = 携帯電話会社が混み合い、SMSを預かっています。重ねて送ると一度に何通も届くため、送り直しは控えています。あとから届いたコードは、{ $until }まで使えます。
 resend-no-more = 送れる回数の上限になりました。届いたコードはそのまま使えます。
 tag-label = この画面の記号
 sent-at = { $at }送信・本日{ $serial }通目
+
+## 届くのを待つあいだ
+
+news-sms-sending = SMSを送っています。
+news-sms-handed-over = 携帯電話会社に渡しました。
+news-sms-delivered = 届きました。電話をご覧ください。
+news-sms-failed = SMSを届けられませんでした。
+news-mail-sending = メールを送っています。
+news-mail-handed-over = メールを送り出しました。
+news-mail-delivered = 届きました。受信箱をご覧ください。
+news-mail-failed = メールを届けられませんでした。
+news-unknown = 届いたか、まだ分かりません。
+news-silence = 到着の知らせが、まだありません。
+news-slow = ただいま、SMSが遅れています。
+news-help = 届かないときは
+news-reload = 表示を更新
+news-over = この確認は終了しました。
+news-over-done = 別の画面で確認が済みました。
+instead-app = 認証アプリで確認する
+instead-sms = { $destination } にSMSを送る
+
+## メールアドレスの確認
 
 mail-code-title = メールアドレスの確認
 mail-sent = { $destination } に確認コードを送りました。
@@ -84,6 +111,7 @@ trust-label = この端末を信頼する
 trust-hint = 次回からこの端末では確認コードを省きます（最長{ $days }日間）。ほかの人も使う端末では、チェックを外してください。
 sms-missing-title = SMSが届かないとき
 sms-missing-wait = 1分ほどお待ちください。電波が届く場所にいるか、機内モードになっていないかもご確認ください。
+sms-missing-reception = 電波が届く場所にいるか、機内モードになっていないかをご確認ください。
 sms-missing-blocked = 迷惑SMSとして振り分けられていないか、ご確認ください。
 sms-missing-number = 番号が違うときは「番号を変える」を押してください。
 other-ways = 別の方法で確認する

@@ -45,7 +45,7 @@ impl Measured {
         self.cpu_ms / self.count as f64
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.count += other.count;
         self.seconds += other.seconds;
         self.cpu_ms += other.cpu_ms;
@@ -196,7 +196,7 @@ fn expect(status: u16, answer: Answer) -> Result<Answer, Failure> {
     }
 }
 
-async fn measured(work: impl Future<Output = Result<Vec<u64>, Failure>>) -> Result<Measured, Failure> {
+pub(super) async fn measured(work: impl Future<Output = Result<Vec<u64>, Failure>>) -> Result<Measured, Failure> {
     let (began, cpu) = (Instant::now(), cpu_ms()?);
     let count = work.await?.iter().sum();
     Ok(Measured { count, seconds: began.elapsed().as_secs_f64(), cpu_ms: cpu_ms()? - cpu })

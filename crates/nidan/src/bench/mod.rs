@@ -1,8 +1,10 @@
-//! Measures this machine: what a sign-in and a code check cost beside the one hash that nobody can do without.
+//! Measures this machine: what a sign-in and a code check cost beside the one hash that nobody can do without, and what a
+//! route costs beside the bare wire.
 
 pub mod client;
 mod load;
 pub mod seed;
+pub mod smpp;
 pub mod start;
 
 pub use load::{Figures, Load, Measured};

@@ -8,19 +8,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
 use nidan_core::language::Language;
 use nidan_core::secret::Secret;
+use nidan_core::time::Span;
 use serde_json::{Value, json};
 
 use super::start::{Schema, Started, bind, start};
 use super::{Failure, answer, api_key, tell};
 use crate::app::{App, Clock, Random};
-use crate::bench::{Figures, Load, Measured, Place, seed};
-use crate::config::Settings;
+use crate::bench::{Figures, Load, Measured, Place, seed, smpp};
+use crate::config::{Settings, ways};
 use crate::flow::FlowError;
 use crate::send::demo_phone::DemoPhone;
-use crate::send::worker::{self, Routes};
+use crate::send::lines::Routes;
+use crate::send::worker;
 use crate::store::migrate::{self, SchemaMismatch};
 use crate::store::{DatabaseUrl, Db, account};
 use crate::web;
+use crate::web::callbacks::Callbacks;
 use crate::web::server::{Limits, serve};
 
 /// Measures this machine: sign-ins and code checks over HTTP, beside the password hash alone.
@@ -57,14 +60,40 @@ enum Part {
         #[arg(long)]
         json: bool,
     },
+    /// Messages through one SMPP route instead, beside a bare client of the same short message centre.
+    Smpp(Smpp),
+}
+
+/// What `nidan bench smpp` is told.
+#[derive(Args)]
+struct Smpp {
+    /// A short message centre for tests: it gets as many messages as it can take, to +819000000000.
+    #[arg(long, value_name = "HOST:PORT")]
+    smsc: String,
+    /// The name to bind by.
+    #[arg(long, value_name = "NAME", default_value = "nidan")]
+    system_id: String,
+    /// The password to bind by, which is no secret.
+    #[arg(long, value_name = "PASSWORD", default_value = "secret")]
+    password: String,
+    /// Messages without an answer at once.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    window: u16,
+    /// How long each of the two is measured.
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     if cfg!(debug_assertions) {
         tell("this program was built without --release: its figures say little");
     }
-    match arguments.part {
-        Some(Part::Start { json }) => run_start(json),
+    match &arguments.part {
+        Some(Part::Start { json }) => run_start(*json),
+        Some(Part::Smpp(smpp)) => run_smpp(smpp).await,
         None => run_load(arguments).await,
     }
 }
@@ -80,6 +109,40 @@ fn run_start(json: bool) -> Result<(), Failure> {
     answer(&format!("memory after two idle seconds (PSS)                {:7.1} MiB", idle as f64 / 1024.0))
 }
 
+async fn run_smpp(arguments: &Smpp) -> Result<(), Failure> {
+    let found = arguments.smsc.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = found.ok_or_else(|| Failure("--smsc is no HOST:PORT".into()))?;
+    let settings = ways::Smpp {
+        host: host.trim_matches(['[', ']']).into(),
+        port,
+        tls: false,
+        ca_file: None,
+        system_id: arguments.system_id.clone(),
+        password: Secret::new(arguments.password.clone()),
+        system_type: String::new(),
+        bind: ways::Bind::Transceiver,
+        connections: 1,
+        window: arguments.window,
+        rate_per_second: 1_000_000,
+        sender: "Nidan".into(),
+        sender_ton: None,
+        sender_npi: None,
+        enquire_after: Span::seconds(30),
+        answer_within: Span::seconds(10),
+        receipts: false,
+    };
+    let smpp::Figures { route, peak, bare } = smpp::measure(&settings, Duration::from_secs(arguments.seconds)).await?;
+    let share = route.per_second() / bare.per_second();
+    if arguments.json {
+        let figures = json!({"route": of(&route), "peak": peak, "bare": of(&bare), "route_per_bare": share});
+        return answer(&figures.to_string());
+    }
+    answer(&head())?;
+    answer(&line("SMPP route", &route))?;
+    answer(&line("bare client", &bare))?;
+    answer(&format!("the route has {:.0} % of the bare client, with {peak} messages in flight at most", share * 100.0))
+}
+
 async fn run_load(arguments: &Arguments) -> Result<(), Failure> {
     let place = Place::new()?;
     let listener = bind(([127, 0, 0, 1], 0).into(), "see what holds all ports of this machine").await?;
@@ -91,9 +154,9 @@ async fn run_load(arguments: &Arguments) -> Result<(), Failure> {
     let Started { settings, db, keys, listener } = start(settings, listener, Schema::Migrate).await?;
     let given = (Clock::system(), Random::system());
     let (app, messages) = App::new(&settings, (db, keys), given).map_err(|error| Failure(error.to_string()))?;
-    let demo = Some(DemoPhone::default());
-    let worker = worker::start(app.clone(), messages, Routes { demo: demo.clone() });
-    let service = web::service(app.clone(), &settings, demo);
+    let demo = DemoPhone::default();
+    let worker = worker::start(app.clone(), messages, Routes::to_demo_phone(&app, &demo));
+    let service = web::service(app.clone(), &settings, Some(demo), Callbacks::default());
     let (mut outcome, load) = (None, async { prepare(&app, &settings, arguments).await?.measure().await });
     serve(service, listener, Limits::default(), async { outcome = Some(load.await) }).await;
     worker.stop().await;
@@ -137,13 +200,9 @@ async fn prepare(app: &Arc<App>, settings: &Settings, arguments: &Arguments) -> 
 
 fn table(figures: &Figures, settings: &Settings, arguments: &Arguments) -> Vec<String> {
     let Arguments { accounts, clients, .. } = arguments;
-    let line = |name, measured: &Measured| {
-        let (per_second, cpu_ms, count) = (measured.per_second(), measured.cpu_ms_each(), measured.count);
-        format!("{name:24}{per_second:>12.1}{cpu_ms:>14.3}{count:>12}")
-    };
     vec![
         format!("{accounts} accounts, {clients} clients, {}", settings.database),
-        format!("{:24}{:>12}{:>14}{:>12}", "", "per second", "CPU ms each", "measured"),
+        head(),
         line("password hash alone", &figures.hash),
         line("whole sign-in", &figures.sign_in),
         line("code check, right code", &figures.right_code),
@@ -153,11 +212,21 @@ fn table(figures: &Figures, settings: &Settings, arguments: &Arguments) -> Vec<S
     ]
 }
 
+fn head() -> String {
+    format!("{:24}{:>12}{:>14}{:>12}", "", "per second", "CPU ms each", "measured")
+}
+
+fn line(name: &str, measured: &Measured) -> String {
+    let (per_second, cpu_ms, count) = (measured.per_second(), measured.cpu_ms_each(), measured.count);
+    format!("{name:24}{per_second:>12.1}{cpu_ms:>14.3}{count:>12}")
+}
+
+fn of(measured: &Measured) -> Value {
+    let (per_second, cpu_ms) = (measured.per_second(), measured.cpu_ms_each());
+    json!({"per_second": per_second, "cpu_ms_each": cpu_ms, "count": measured.count})
+}
+
 fn document(figures: &Figures, settings: &Settings, arguments: &Arguments) -> Value {
-    let of = |measured: &Measured| {
-        let (per_second, cpu_ms) = (measured.per_second(), measured.cpu_ms_each());
-        json!({"per_second": per_second, "cpu_ms_each": cpu_ms, "count": measured.count})
-    };
     json!({
         "database": settings.database.to_string(),
         "accounts": arguments.accounts,

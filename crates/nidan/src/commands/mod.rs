@@ -5,8 +5,10 @@ pub mod api_key;
 pub mod bench;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod key;
 pub mod migrate;
+pub mod route;
 mod running;
 pub mod serve;
 pub mod start;
@@ -47,6 +49,9 @@ enum Command {
     Migrate(migrate::Arguments),
     #[command(subcommand)]
     Config(config::Command),
+    Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Route(route::Command),
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
@@ -130,6 +135,8 @@ fn run(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Serve(arguments) => wait_for(serve::run(&arguments, env)),
         Command::Migrate(arguments) => wait_for(migrate::run(&arguments, env)),
         Command::Config(command) => config::run(&command, env),
+        Command::Doctor(arguments) => wait_for(doctor::run(&arguments, env)),
+        Command::Route(command) => wait_for(route::run(&command, env)),
         Command::Key(command) => key::run(&command, env),
         Command::ApiKey(command) => wait_for(api_key::run(&command, env)),
         Command::Bench(arguments) => wait_for(bench::run(&arguments)),

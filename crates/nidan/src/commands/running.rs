@@ -6,7 +6,8 @@ use super::start::{Started, bind, stop_signal};
 use super::{Failure, answer};
 use crate::app::{App, Clock, Random};
 use crate::send::demo_phone::DemoPhone;
-use crate::send::worker::{self, Routes};
+use crate::send::lines::Routes;
+use crate::send::worker;
 use crate::web;
 use crate::web::server::{Limits, serve};
 
@@ -23,9 +24,11 @@ pub(super) async fn until_stopped(started: Started) -> Result<(), Failure> {
     let given = (Clock::system(), Random::system());
     let (app, messages) = App::new(&settings, (db, keys), given).map_err(|error| Failure(error.to_string()))?;
     let demo = settings.demo_phone.then(DemoPhone::default);
-    let worker = worker::start(app.clone(), messages, Routes { demo: demo.clone() });
+    let routes = Routes::open(&settings, &app, demo.as_ref()).map_err(Failure)?;
+    let callbacks = routes.callbacks();
+    let worker = worker::start(app.clone(), messages, routes);
     let watching = web::watching(app.clone());
-    let service = web::service(app, &settings, demo);
+    let service = web::service(app, &settings, demo, callbacks);
     answer(&format!("ready {}", settings.site.url.as_str().trim_end_matches('/')))?;
     let stop = stop.shared();
     let public = serve(service, listener, Limits::default(), stop.clone());

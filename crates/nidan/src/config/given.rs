@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -62,6 +63,32 @@ impl Given<'_> {
         }
     }
 
+    /// A number with at most three places, in thousandths.
+    pub(super) fn thousandths(&self) -> Result<i64, Wrong> {
+        let written = match self {
+            Self::Plain(text) => Some(text.trim()),
+            Self::Toml(DeValue::Float(float)) => Some(float.as_str()),
+            Self::Toml(DeValue::Integer(integer)) if integer.radix() == 10 => Some(integer.as_str()),
+            Self::Toml(_) => None,
+        };
+        let remedy = "write digits with at most three behind a point, as 8.25, without quotation marks or currency";
+        written.and_then(thousandths).ok_or_else(|| Wrong::new("is not an amount", remedy))
+    }
+
+    /// Texts by name, as `{ name = "text" }`.
+    pub(super) fn named_texts(&self) -> Result<Vec<(String, String)>, Wrong> {
+        let Self::Toml(DeValue::Table(table)) = self else {
+            return Err(Wrong::new("is not a list of names and texts", "write it as { name = \"text\" }"));
+        };
+        let named = table.iter().map(|(name, text)| {
+            let text = Given::Toml(text.get_ref()).text();
+            let text = text
+                .map_err(|wrong| Wrong::new(format!("has {}, which {}", name.get_ref(), wrong.problem), wrong.remedy));
+            Ok((name.get_ref().to_string(), text?))
+        });
+        named.collect()
+    }
+
     /// One whole number, or a list of them.
     pub(super) fn integers(&self) -> Result<Vec<i64>, Wrong> {
         let integers: Option<Vec<i64>> = match self {
@@ -76,6 +103,16 @@ impl Given<'_> {
 fn integer(value: &DeValue<'_>) -> Option<i64> {
     let written = value.as_integer()?;
     i64::from_str_radix(written.as_str(), written.radix()).ok()
+}
+
+/// `8.25` is 8250.
+fn thousandths(written: &str) -> Option<i64> {
+    let (whole, places) = written.split_once('.').unwrap_or((written, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || places.len() > 3 || !digits(whole) || !digits(places) {
+        return None;
+    }
+    format!("{whole}{places:0<3}").parse().ok()
 }
 
 /// A list in the environment: `a, b` or `["a", "b"]`.
@@ -139,70 +176,79 @@ impl<'t> Reader<'t> {
         key: &'static str,
         read: impl Fn(&Given<'_>) -> Result<T, Wrong>,
     ) -> Option<T> {
-        let named = format!("{section}.{key}");
-        match self.find(section, key) {
-            Ok(Found::Plain(name, text)) => {
-                let value = read(&Given::Plain(&text));
-                value.map_err(|wrong| self.mistake(None, name, wrong)).ok()
-            }
-            Ok(Found::InFile) => {
-                let value = read(&Given::Toml(self.file.get(section)?.get_ref().as_table()?.get(key)?.get_ref()));
-                let line = self.line(section, key);
-                value.map_err(|wrong| self.mistake(line, named, wrong)).ok()
-            }
-            Ok(Found::Default(value)) => {
-                let value = DeValue::parse(&value).expect("defaults are TOML: a test reads them all").into_inner();
-                read(&Given::Toml(&value)).map_err(|wrong| self.mistake(None, named, wrong)).ok()
-            }
-            Ok(Found::Nothing) => None,
-            Err(wrong) => {
-                let line = self.line(section, key);
-                self.mistake(line, named, wrong);
-                None
-            }
-        }
+        let table = self.file.get(section).and_then(|table| table.get_ref().as_table());
+        let setting = self.setting(section, key);
+        let found = match self.find_in_env(section, setting) {
+            Some(found) => found,
+            None => self.find_in_file(&Place { section, table, line: None }, setting),
+        };
+        let value = found.and_then(|found| found.read(read));
+        self.note(value)
+    }
+
+    /// Likewise, of a setting in one table of a section that may be written often.
+    pub(super) fn value_in<T>(
+        &mut self,
+        one: &Repeated<'_>,
+        setting: &Setting,
+        read: impl Fn(&Given<'_>) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let place = Place { section: one.section, table: Some(&one.table), line: Some(one.line) };
+        let value = self.find_in_file(&place, setting).and_then(|found| found.read(read));
+        self.note(value)
+    }
+
+    fn note<T>(&mut self, value: Result<Option<T>, Misread>) -> Option<T> {
+        value.unwrap_or_else(|Misread { line, key, wrong }| {
+            self.mistake(line, key, wrong);
+            None
+        })
     }
 
     /// The environment goes before the file, and in each the value before the file that holds it.
-    fn find(&self, section: &str, key: &str) -> Result<Found, Wrong> {
-        let setting = self.setting(section, key);
-        let in_env = variable(section, key);
-        let (key_file, in_env_file) = (format!("{key}_file"), format!("{in_env}_FILE"));
-        let table = self.file.get(section).and_then(|table| table.get_ref().as_table());
-        let in_file = |key: &str| table.and_then(|table| table.get(key)).map(Spanned::get_ref);
-        let both = || Wrong::new(format!("is set twice, as {key} and as {key_file}"), "remove one of the two");
-        match (self.env.get(&in_env), self.env.get(&in_env_file).filter(|_| setting.secret)) {
-            (Some(_), Some(_)) => return Err(both()),
-            (Some(text), None) => return Ok(Found::Plain(in_env, text.clone())),
-            (None, Some(path)) => return self.contents(path).map(|text| Found::Plain(in_env_file, text)),
-            (None, None) => {}
-        }
-        match (in_file(key), in_file(&key_file).filter(|_| setting.secret)) {
-            (Some(_), Some(_)) => return Err(both()),
-            (Some(_), None) => return Ok(Found::InFile),
-            (None, Some(path)) => {
-                return self.contents(&Given::Toml(path).text()?).map(|text| Found::Plain(key_file, text));
-            }
-            (None, None) => {}
-        }
-        match &setting.fallback {
-            Fallback::Default(value) => Ok(Found::Default(value.clone())),
-            Fallback::Required(_) if !self.garbled.is_empty() => Ok(Found::Nothing),
-            Fallback::Required(example) => {
-                Err(Wrong::new("is missing", format!("write {key} = {example} under [{section}]")))
-            }
-            Fallback::Optional(_) => Ok(Found::Nothing),
+    fn find_in_env(&self, section: &str, setting: &Setting) -> Option<Result<Found<'_>, Misread>> {
+        let value = variable(section, setting.key);
+        let file = format!("{value}_FILE");
+        match (self.env.get(&value), self.env.get(&file).filter(|_| setting.secret)) {
+            (Some(_), Some(_)) => Some(Err(Misread { line: None, wrong: both(&value, &file), key: value })),
+            (Some(text), None) => Some(Ok(Found::Plain { line: None, key: value, text: text.clone() })),
+            (None, Some(path)) => Some(self.contents(path, None, file)),
+            (None, None) => None,
         }
     }
 
-    fn contents(&self, path: &str) -> Result<String, Wrong> {
+    fn find_in_file<'v>(&self, place: &Place<'v>, setting: &Setting) -> Result<Found<'v>, Misread> {
+        let key_file = format!("{}_file", setting.key);
+        let entry = |key: &str| place.table.and_then(|table| table.get(key));
+        let line = |value: &Spanned<DeValue<'_>>| Some(line_of(self.text, value.span().start));
+        let key = format!("{}.{}", place.section, setting.key);
+        match (entry(setting.key), entry(&key_file).filter(|_| setting.secret)) {
+            (Some(value), Some(_)) => Err(Misread { line: line(value), key, wrong: both(setting.key, &key_file) }),
+            (Some(value), None) => Ok(Found::Toml { line: line(value), key, value: value.get_ref() }),
+            (None, Some(path)) => {
+                let (line, key) = (line(path), format!("{}.{key_file}", place.section));
+                match Given::Toml(path.get_ref()).text() {
+                    Ok(path) => self.contents(&path, line, key),
+                    Err(wrong) => Err(Misread { line, key, wrong }),
+                }
+            }
+            (None, None) => match &setting.fallback {
+                Fallback::Default(value) => Ok(Found::Default { key, value: value.clone() }),
+                Fallback::Required(_) if !self.garbled.is_empty() => Ok(Found::Nothing),
+                Fallback::Required(example) => {
+                    Err(Misread { line: place.line, key, wrong: missing(place, setting, example) })
+                }
+                Fallback::Optional(_) => Ok(Found::Nothing),
+            },
+        }
+    }
+
+    fn contents<'v>(&self, path: &str, line: Option<usize>, key: String) -> Result<Found<'v>, Misread> {
         let path = self.base.join(path);
-        fs::read_to_string(&path).map(|text| text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|error| {
-            Wrong::new(
-                format!("the file {} cannot be read: {error}", path.display()),
-                "name a file that this user may read",
-            )
-        })
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Found::Plain { line, key, text }),
+            Err(error) => Err(Misread { line, key, wrong: unreadable(&path, &error) }),
+        }
     }
 
     fn setting(&self, section: &str, key: &str) -> &Setting {
@@ -216,12 +262,14 @@ impl<'t> Reader<'t> {
         self.base.join(path)
     }
 
-    /// The tables under `[[section]]`.
-    pub(super) fn repeated(&mut self, section: &'static str) -> Vec<Repeated> {
-        let Some(value) = self.file.get(section) else { return Vec::new() };
+    /// The tables under `[[section]]`; they can be taken once.
+    pub(super) fn repeated(&mut self, section: &'static str) -> Vec<Repeated<'t>> {
+        let Some(value) = self.file.remove(section) else { return Vec::new() };
         let line = line_of(self.text, value.span().start);
-        let tables =
-            value.get_ref().as_array().and_then(|list| list.iter().map(|table| self.repeated_one(table)).collect());
+        let tables = match value.into_inner() {
+            DeValue::Array(list) => list.into_iter().map(|table| self.repeated_one(section, table)).collect(),
+            _ => None,
+        };
         tables.unwrap_or_else(|| {
             let remedy = format!("begin each with a line [[{section}]]");
             self.mistake(Some(line), section, Wrong::new("is not written as a list of sections", remedy));
@@ -229,23 +277,26 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn repeated_one(&self, table: &Spanned<DeValue<'_>>) -> Option<Repeated> {
-        let values = table.get_ref().as_table()?.iter().map(|(key, value)| {
-            let line = line_of(self.text, key.span().start);
-            (key.get_ref().to_string(), (line, Given::Toml(value.get_ref()).text()))
-        });
-        Some(Repeated { line: line_of(self.text, table.span().start), values: values.collect() })
+    fn repeated_one(&self, section: &'static str, table: Spanned<DeValue<'t>>) -> Option<Repeated<'t>> {
+        let line = line_of(self.text, table.span().start);
+        let DeValue::Table(table) = table.into_inner() else { return None };
+        Some(Repeated { section, line, table })
+    }
+
+    /// The keys of one table of a repeated section, each with its line.
+    pub(super) fn keys_in(&self, one: &Repeated<'_>) -> Vec<(usize, String)> {
+        one.table.keys().map(|key| (line_of(self.text, key.span().start), key.get_ref().to_string())).collect()
+    }
+
+    /// The line of a key in one table of a repeated section; of the table itself if it is not there.
+    pub(super) fn line_in(&self, one: &Repeated<'_>, key: &str) -> Option<usize> {
+        Some(one.table.get(key).map_or(one.line, |value| line_of(self.text, value.span().start)))
     }
 
     /// The names that may stand in a section.
-    pub(super) fn keys_of(&self, section: &str) -> Vec<String> {
-        let settings = self.sections.iter().filter(|known| known.name == section).flat_map(|section| &section.settings);
-        settings
-            .flat_map(|setting| {
-                let file = setting.secret.then(|| format!("{}_file", setting.key));
-                [Some(setting.key.to_owned()), file].into_iter().flatten()
-            })
-            .collect()
+    fn keys_of(&self, section: &str) -> Vec<String> {
+        let sections = self.sections.iter().filter(|known| known.name == section);
+        sections.flat_map(|section| section.settings.iter().flat_map(Setting::names)).collect()
     }
 
     fn find_unknown(&mut self) {
@@ -286,19 +337,67 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// One table of a section that may be written often; its values are texts.
-pub(super) struct Repeated {
+/// One table of a section that may be written often.
+pub(super) struct Repeated<'t> {
+    section: &'static str,
+    /// Where it begins.
     pub(super) line: usize,
-    /// By key: the line, and the text.
-    pub(super) values: BTreeMap<String, (usize, Result<String, Wrong>)>,
+    table: DeTable<'t>,
 }
 
-enum Found {
-    /// Where from, and the text.
-    Plain(String, String),
-    InFile,
-    Default(String),
+/// A table of the file under which a setting is looked for.
+struct Place<'v> {
+    section: &'static str,
+    table: Option<&'v DeTable<'v>>,
+    /// Where it begins, if it is one of many.
+    line: Option<usize>,
+}
+
+/// A value, with the name and line by which a mistake in it is told.
+enum Found<'v> {
+    Plain { line: Option<usize>, key: String, text: String },
+    Toml { line: Option<usize>, key: String, value: &'v DeValue<'v> },
+    Default { key: String, value: String },
     Nothing,
+}
+
+struct Misread {
+    line: Option<usize>,
+    key: String,
+    wrong: Wrong,
+}
+
+impl Found<'_> {
+    fn read<T>(self, read: impl Fn(&Given<'_>) -> Result<T, Wrong>) -> Result<Option<T>, Misread> {
+        let (line, key, value) = match self {
+            Self::Plain { line, key, text } => (line, key, read(&Given::Plain(&text))),
+            Self::Toml { line, key, value } => (line, key, read(&Given::Toml(value))),
+            Self::Default { key, value } => {
+                let value = DeValue::parse(&value).expect("defaults are TOML: a test reads them all").into_inner();
+                (None, key, read(&Given::Toml(&value)))
+            }
+            Self::Nothing => return Ok(None),
+        };
+        value.map(Some).map_err(|wrong| Misread { line, key, wrong })
+    }
+}
+
+fn both(key: &str, key_file: &str) -> Wrong {
+    Wrong::new(format!("is set twice, as {key} and as {key_file}"), "remove one of the two")
+}
+
+fn missing(place: &Place<'_>, setting: &Setting, example: &str) -> Wrong {
+    let under = match place.line {
+        Some(_) => format!("this [[{}]]", place.section),
+        None => format!("[{}]", place.section),
+    };
+    Wrong::new("is missing", format!("write {} = {example} under {under}", setting.key))
+}
+
+/// The mistake of a file that is named and cannot be read.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Wrong {
+    let problem = format!("the file {} cannot be read: {error}", path.display());
+    Wrong::new(problem, "name a file that this user may read")
 }
 
 /// The environment variable that goes before a key of the file.

@@ -3,14 +3,16 @@
 //! Relative paths are seen from the directory of the file, so that every command finds the same database wherever it is
 //! run. All mistakes are told at once, each with its line and what to do.
 
+mod carriers;
 mod given;
 mod print;
+mod route_table;
 mod routes;
 mod table;
 pub mod ways;
 
 pub use print::print_default;
-pub use routes::{Channel, Route, RouteKind};
+pub use routes::Route;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -141,8 +143,7 @@ impl Settings {
 
     /// What is allowed and yet will surprise, each in one sentence for the operator.
     pub fn warnings(&self) -> Vec<String> {
-        let without = Channel::ALL.iter().filter(|channel| !self.routes.iter().any(|route| route.channel == **channel));
-        without.map(|channel| format!("no route carries {channel}: what should go out by it is never sent")).collect()
+        routes::warnings(&self.routes)
     }
 }
 
@@ -297,11 +298,24 @@ fn site_url(given: &Given<'_>) -> Result<Url, Wrong> {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
+    url.host().is_some_and(|host| is_here(&host))
+}
+
+/// Whether it is this machine.
+fn is_here<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+        Host::Domain(name) => name.as_ref() == "localhost" || name.as_ref().ends_with(".localhost"),
+    }
+}
+
+/// A host name or an address without brackets.
+fn host_of(text: &str) -> Option<Host> {
+    match text.parse() {
+        Ok(IpAddr::V4(address)) => Some(Host::Ipv4(address)),
+        Ok(IpAddr::V6(address)) => Some(Host::Ipv6(address)),
+        Err(_) => Host::parse(text).ok().filter(|host| matches!(host, Host::Domain(_))),
     }
 }
 

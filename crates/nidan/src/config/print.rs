@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::route_table::{Kind, kinds, shared};
 use super::table::{Fallback, Section, Setting, sections};
 
 const HEAD: &str = "\
@@ -26,24 +27,48 @@ pub fn print_default() -> String {
 fn print_section(text: &mut String, section: &Section) {
     text.push('\n');
     comment(text, section.about);
-    let _ = match section.repeated {
-        true => writeln!(text, "# [[{}]]", section.name),
-        false => writeln!(text, "[{}]", section.name),
-    };
-    for setting in &section.settings {
-        print_setting(text, setting, section.repeated);
+    if section.repeated {
+        kinds().iter().for_each(|kind| print_example(text, kind));
+        return;
     }
+    let _ = writeln!(text, "[{}]", section.name);
+    section.settings.iter().for_each(|setting| print_setting(text, setting));
 }
 
-fn print_setting(text: &mut String, setting: &Setting, repeated: bool) {
+/// A route of one kind as it would be written, each line put into a comment. The first explains the keys of every kind.
+fn print_example(text: &mut String, kind: &Kind) {
+    let mut example = String::from("[[route]]\n");
+    let (name, channel) = kind.example;
+    for setting in shared() {
+        let value = match setting.key {
+            "name" => name,
+            "channel" => channel.name(),
+            "kind" => kind.name,
+            _ if kind.settings.is_empty() => {
+                print_setting(&mut example, &setting);
+                continue;
+            }
+            _ => continue,
+        };
+        if kind.settings.is_empty() {
+            comment(&mut example, &setting.about);
+        }
+        let _ = writeln!(example, "{} = \"{value}\"", setting.key);
+    }
+    kind.settings.iter().for_each(|setting| print_setting(&mut example, setting));
+    text.push_str("#\n");
+    comment(text, kind.about);
+    example.lines().for_each(|line| text.extend(["# ", line, "\n"]));
+}
+
+fn print_setting(text: &mut String, setting: &Setting) {
     let (off, value, note) = match &setting.fallback {
         Fallback::Default(value) => ("", value.as_str(), ""),
-        Fallback::Required(example) => ("", *example, if repeated { "" } else { " Must be set." }),
+        Fallback::Required(example) => ("", *example, " Must be set."),
         Fallback::Optional(example) => ("# ", *example, ""),
     };
     let file = if setting.secret { format!(" Or {}_file.", setting.key) } else { String::new() };
     comment(text, &format!("{}{note}{file}", setting.about));
-    let off = if repeated { "# " } else { off };
     let _ = writeln!(text, "{off}{} = {value}", setting.key);
 }
 

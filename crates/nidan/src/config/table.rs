@@ -16,15 +16,19 @@ pub(super) struct Section {
 }
 
 /// One key of a section.
+#[derive(Clone)]
 pub(super) struct Setting {
     pub(super) key: &'static str,
     pub(super) about: String,
     pub(super) fallback: Fallback,
     /// Whether `key_file` may name a file that holds the value.
     pub(super) secret: bool,
+    /// What a number may be.
+    pub(super) range: Option<RangeInclusive<i64>>,
 }
 
 /// What holds if the key is not set; all in TOML.
+#[derive(Clone)]
 pub(super) enum Fallback {
     /// This value.
     Default(String),
@@ -36,23 +40,39 @@ pub(super) enum Fallback {
 
 impl Setting {
     fn new(key: &'static str, fallback: Fallback, about: &str) -> Self {
-        Self { key, about: about.into(), fallback, secret: false }
+        Self { key, about: about.into(), fallback, secret: false, range: None }
     }
 
-    fn default(key: &'static str, value: &str, about: &str) -> Self {
+    pub(super) fn default(key: &'static str, value: &str, about: &str) -> Self {
         Self::new(key, Fallback::Default(value.into()), about)
     }
 
-    fn required(key: &'static str, example: &'static str, about: &str) -> Self {
+    pub(super) fn required(key: &'static str, example: &'static str, about: &str) -> Self {
         Self::new(key, Fallback::Required(example), about)
     }
 
-    fn optional(key: &'static str, example: &'static str, about: &str) -> Self {
+    pub(super) fn optional(key: &'static str, example: &'static str, about: &str) -> Self {
         Self::new(key, Fallback::Optional(example), about)
     }
 
-    fn secret(self) -> Self {
+    /// A whole number, with what it may be.
+    pub(super) fn whole(key: &'static str, value: i64, range: RangeInclusive<i64>, about: &str) -> Self {
+        let about = format!("{about} From {} to {}.", range.start(), range.end());
+        Self::default(key, &value.to_string(), &about).within(range)
+    }
+
+    pub(super) fn within(self, range: RangeInclusive<i64>) -> Self {
+        Self { range: Some(range), ..self }
+    }
+
+    pub(super) fn secret(self) -> Self {
         Self { secret: true, ..self }
+    }
+
+    /// What may be written: the key and, for a secret, the key of the file that holds it.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let file = self.secret.then(|| format!("{}_file", self.key));
+        [Some(self.key.to_owned()), file].into_iter().flatten()
     }
 }
 
@@ -112,13 +132,10 @@ fn keys() -> Section {
 }
 
 fn route() -> Section {
-    let settings = vec![
-        Setting::required("name", "\"demo-sms\"", "What records and metrics call it. Each name once."),
-        Setting::required("channel", "\"sms\"", "What it carries: sms or email."),
-        Setting::required("kind", "\"demo\"", "How it is reached: demo, the demo phone. This version knows no other."),
-    ];
-    let about = "The ways messages leave by, in order of preference within a channel.";
-    Section { name: "route", about, repeated: true, settings }
+    let about = "The ways messages leave by, in order of preference within a channel: those that serve a number or address are tried \
+                 from the first to the last, ailing ones after the others. Passwords and secrets may stand in a file of their own, \
+                 named by key_file. An example of each kind, to be freed of its first # and filled in:";
+    Section { name: "route", about, repeated: true, settings: super::route_table::shared() }
 }
 
 fn demo_phone() -> Section {
@@ -211,6 +228,9 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     number code_tries_max "code_tries_max" 1..=10, "Wrong codes evaluated in one sign-in, whatever the method.";
     list_of_seconds resend_wait "resend_wait_seconds" 10..=3_600, "Wait before the 2nd, 3rd and 4th message of one code.";
     number sms_per_challenge_max "sms_per_challenge_max" 1..=10, "SMS sent with one code.";
+    seconds news_wait "news_wait_seconds" 10..=300, "How long an SMS may be silent before another way is put before its owner.";
+    number fallback_automatic "fallback_automatic" 0..=1,
+        "1: a code whose SMS failed is sent once more over another route, without being asked for.";
     seconds sign_in_life "sign_in_life_seconds" 60..=3_600, "How long a sign-in stays open after the right password.";
     seconds setup_life "setup_life_seconds" 300..=DAY, "How long a sign-up, or confirming a method, stays open.";
     seconds session_idle "session_idle_seconds" 300..=90 * DAY, "Session: longest pause between two uses.";
@@ -225,6 +245,22 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     seconds unconfirmed_account_life "unconfirmed_account_life_seconds" 3_600..=30 * DAY,
         "How long an account is kept whose e-mail address was never confirmed.";
     seconds message_lease "message_lease_seconds" 5..=300, "How long a worker holds a message before another may take it over.";
+    seconds message_retry "message_retry_seconds" 1..=60, "Wait before a message is tried again that no route took.";
+    seconds route_window "route_window_seconds" 60..=3_600, "Route health: how far back messages count.";
+    number route_samples_max "route_samples_max" 100..=10_000, "Route health: newest messages of a route that are looked at.";
+    seconds route_judged_after "route_judged_after_seconds" 10..=600, "Route health: the age from which a message counts.";
+    number route_sick_samples_min "route_sick_samples_min" 5..=1_000, "Route health: messages from which a route is judged.";
+    number route_relapse_samples_min "route_relapse_samples_min" 1..=1_000,
+        "Route health: messages from which a route is judged that was sick lately.";
+    seconds route_relapse_span "route_relapse_span_seconds" 60..=DAY, "Route health: for how long a route was sick lately.";
+    number route_delivered_percent_min "route_delivered_percent_min" 1..=99,
+        "Route health: percentage of messages delivered below which a route is sick.";
+    seconds route_slow_after "route_slow_after_seconds" 5..=600, "Route health: median time to a receipt above which a route is slow.";
+    seconds route_stalled_after "route_stalled_after_seconds" 5..=600,
+        "Route health: time without a receipt after which a message of a quick route is stuck.";
+    number route_stalled_samples_min "route_stalled_samples_min" 1..=100,
+        "Route health: newest messages that must be stuck before a route is stalled.";
+    number route_receipts_min "route_receipts_min" 1..=1_000, "Route health: receipts from which a route's speed is judged.";
     seconds idempotency_life "idempotency_life_seconds" 3_600..=7 * DAY, "How long replies are kept for an Idempotency-Key.";
 };
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use nidan_core::ceremony::{Holder, Purpose, Stage};
+use nidan_core::ceremony::{Holder, Newest, Purpose, Resend, Stage};
 use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
 use nidan_core::language::Language;
-use nidan_core::ledger::State;
+use nidan_core::ledger::{Reason, State};
 use nidan_core::methods::{Kind, two_step_ready};
+use nidan_core::news::Told;
+use nidan_core::route::Health;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
@@ -14,7 +16,7 @@ use super::{FlowError, Job};
 use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
-use crate::store::ceremony::{self, Open};
+use crate::store::ceremony::{self, Open, Sent};
 use crate::store::client::Client;
 use crate::store::{StoreError, Tx, message};
 
@@ -84,7 +86,15 @@ pub struct Shown {
     pub serial: i64,
     /// What became of the newest.
     pub state: State,
-    /// When another may be asked for; none: no more are sent this way.
+    /// Why.
+    pub reason: Option<Reason>,
+    /// What its owner is told of it.
+    pub told: Told,
+    /// Whether its carrier is slow today.
+    pub carrier_slow: bool,
+    /// What a wish for another message would be answered.
+    pub resend: Resend,
+    /// When another may be asked for, if nothing else is in its way; none: no more are sent this way.
     pub resend_at: Option<Timestamp>,
     /// When the newest was sent.
     pub sent_at: Timestamp,
@@ -102,6 +112,13 @@ impl Way {
             label: method.about.label.clone(),
         }
     }
+}
+
+/// The newest message as the rules of sending again see it.
+pub(super) fn judged(app: &App, newest: &message::Newest) -> Newest {
+    let route = newest.route.as_deref();
+    let stalled = route.is_some_and(|route| app.routes_health.of(route) == Health::Stalled);
+    Newest { state: newest.state, channel: newest.channel, stalled }
 }
 
 struct Look {
@@ -166,15 +183,25 @@ impl Job<Look> {
         };
         let expires_at = sent.challenge.expires_at;
         let newest = message::newest(tx, open.account, id).await?;
-        let shown = newest.map(|newest| Shown {
+        Ok((newest.map(|newest| self.shown(sent, newest)), expires_at))
+    }
+
+    fn shown(&self, sent: Sent, newest: message::Newest) -> Shown {
+        let (challenge, policy) = (sent.challenge, &self.app.policy);
+        let asked = judged(&self.app, &newest);
+        let waited = self.now.since(challenge.last_sent_at);
+        Shown {
             id: newest.id,
             tag: sent.tag,
             serial: newest.serial,
             state: newest.state,
-            resend_at: sent.challenge.resend_at(&self.app.policy),
-            sent_at: sent.challenge.last_sent_at,
+            reason: newest.reason,
+            told: Told::of(newest.state, newest.channel, waited, policy),
+            carrier_slow: newest.route.as_deref().is_some_and(|route| self.app.routes_health.of(route) != Health::Good),
+            resend: challenge.resend(&asked, self.now, policy),
+            resend_at: challenge.resend_at(&asked, policy),
+            sent_at: challenge.last_sent_at,
             language: newest.language,
-        });
-        Ok((shown, expires_at))
+        }
     }
 }

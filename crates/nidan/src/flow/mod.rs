@@ -22,6 +22,7 @@ pub mod add_method;
 pub mod api_keys;
 pub mod check_code;
 pub mod deny;
+pub mod fallback;
 pub mod grant;
 pub mod look;
 mod notice;

@@ -149,3 +149,18 @@ pub(super) async fn code_message(
     };
     message::claim(tx, account, &new, now).await
 }
+
+/// Claims the `n`-th message of a challenge, which the rules allow.
+pub(super) async fn again(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (account, sent, n): (&Account, Sent, u8),
+    message: CodeMessage,
+    now: Timestamp,
+) -> Result<Leased, StoreError> {
+    if !ceremony::send_again(tx, account.id, sent.id, n, now).await? {
+        return Err(StoreError::corrupt("challenge.sent", "its gate and its rule differ"));
+    }
+    let challenge = Challenge { sent: n, last_sent_at: now, ..sent.challenge };
+    code_message(tx, app, (account, &Sent { challenge, ..sent }), message, now).await
+}

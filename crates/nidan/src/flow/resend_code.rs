@@ -8,13 +8,14 @@ use nidan_core::message::MessageKind;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
+use super::look::judged;
 use super::open::{self, CodeMessage};
 use super::{FlowError, Job, Origin};
 use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::authenticator;
 use crate::store::ceremony::{self, Open, Sent};
-use crate::store::message::{self, Cause, CauseKind, Leased};
+use crate::store::message::{self, Cause, CauseKind, Leased, Newest};
 use crate::store::{StoreError, Tx};
 
 /// The wish for another message.
@@ -38,6 +39,16 @@ pub enum Resent {
     TooEarly {
         /// When it may be asked for.
         at: Timestamp,
+    },
+    /// The newest message is being sent: none follows it before it has an answer.
+    OnItsWay {
+        /// When it may be asked for, if there is an answer by then.
+        at: Timestamp,
+    },
+    /// The carrier holds the newest message: more would only arrive as a flood.
+    Held {
+        /// How long its code is worth something.
+        until: Timestamp,
     },
     /// No more messages this way.
     NoMore,
@@ -66,8 +77,8 @@ type Ran = (Resent, Option<Leased>);
 
 /// What may be done.
 enum Wish {
-    /// The message `n` of this challenge may be sent.
-    Again(Sent, u8),
+    /// The message `n` of this challenge may be sent, as the newest was.
+    Again(Sent, Newest, u8),
     /// Another method may be turned to.
     OtherWay(AuthenticatorId),
 }
@@ -91,8 +102,11 @@ impl Job<ResendCode> {
         let Some(sent) = ceremony::challenge(tx, account.id, open.challenge()).await? else {
             return Ok(Err(Resent::Done)); // the app's code is awaited: nothing is sent
         };
-        Ok(match sent.challenge.resend(self.now, &self.app.policy) {
-            Resend::Send { n } => Ok((account, open, Wish::Again(sent, n))),
+        let Some(newest) = message::newest(tx, account.id, sent.id).await? else { return Ok(Err(Resent::Expired)) };
+        Ok(match sent.challenge.resend(&judged(&self.app, &newest), self.now, &self.app.policy) {
+            Resend::Send { n } => Ok((account, open, Wish::Again(sent, newest, n))),
+            Resend::OnItsWay { at } => Err(Resent::OnItsWay { at }),
+            Resend::Held { until } => Err(Resent::Held { until }),
             Resend::TooEarly { at } => Err(Resent::TooEarly { at }),
             Resend::NoMore => Err(Resent::NoMore),
             Resend::Expired => Err(Resent::Expired),
@@ -101,7 +115,9 @@ impl Job<ResendCode> {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
         match self.wish(tx).await? {
-            Ok((account, open, Wish::Again(sent, n))) => self.again(tx, &account, &open, (sent, n)).await,
+            Ok((account, open, Wish::Again(sent, newest, n))) => {
+                self.again(tx, &account, &open, (sent, newest, n)).await
+            }
             Ok((account, open, Wish::OtherWay(way))) => self.other_way(tx, &account, open, way).await,
             Err(refused) => Ok((refused, None)),
         }
@@ -113,18 +129,12 @@ impl Job<ResendCode> {
         tx: &mut Tx<'_>,
         account: &Account,
         open: &Open,
-        (sent, n): (Sent, u8),
+        (sent, newest, n): (Sent, Newest, u8),
     ) -> Result<Ran, StoreError> {
-        let Some(last) = message::newest(tx, account.id, sent.id).await? else { return Ok((Resent::Expired, None)) };
-        let Some(message) = self.message(tx, account, (open, last.kind)).await? else {
+        let Some(message) = self.message(tx, account, (open, newest.kind)).await? else {
             return Ok((Resent::NoSuchWay, None));
         };
-        if !ceremony::send_again(tx, account.id, sent.id, n, self.now).await? {
-            return Err(StoreError::corrupt("challenge.sent", "its gate and its rule differ"));
-        }
-        let challenge = nidan_core::ceremony::Challenge { sent: n, last_sent_at: self.now, ..sent.challenge };
-        let sent = Sent { challenge, ..sent };
-        let message = open::code_message(tx, &self.app, (account, &sent), message, self.now).await?;
+        let message = open::again(tx, &self.app, (account, sent, n), message, self.now).await?;
         Ok((Resent::Done, Some(message)))
     }
 

@@ -33,6 +33,8 @@ pub enum Lookup {
     ExternalId,
     /// An API key together with an `Idempotency-Key`.
     Idempotency,
+    /// A route, what its carrier calls a message, and the end of the number it went to.
+    CarrierMessage,
 }
 
 impl Lookup {
@@ -42,6 +44,7 @@ impl Lookup {
             Self::Phone => "look-up of phone numbers",
             Self::ExternalId => "look-up of external ids",
             Self::Idempotency => "look-up of idempotency keys",
+            Self::CarrierMessage => "look-up of messages at carriers",
         }
     }
 }

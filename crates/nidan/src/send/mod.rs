@@ -1,6 +1,13 @@
 //! Carrying messages out: what the ledger holds is written, handed to a route, and settled.
 
 pub mod demo_phone;
+pub mod health;
+pub mod html;
+pub mod http;
+pub mod lines;
+pub mod receipts;
 pub mod route;
+pub mod smpp;
+pub mod smtp;
 pub mod text;
 pub mod worker;

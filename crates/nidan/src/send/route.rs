@@ -2,7 +2,7 @@
 
 use nidan_core::id::MessageId;
 use nidan_core::language::Language;
-use nidan_core::ledger::{Reason, Receipt};
+use nidan_core::ledger::{Answer, Reason, Receipt};
 use nidan_core::message::Channel;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
@@ -43,6 +43,30 @@ pub enum Outcome {
     NotTaken(Reason),
     /// Nobody knows. It is never sent again by itself.
     Ambiguous(Reason),
+}
+
+impl Outcome {
+    /// As far as the ledger minds.
+    pub const fn answer(&self) -> Answer {
+        match self {
+            Self::Accepted { .. } => Answer::Accepted,
+            Self::Delivered => Answer::Delivered,
+            Self::Rejected(reason) => Answer::Rejected(*reason),
+            Self::NotTaken(reason) => Answer::NotTaken(*reason),
+            Self::Ambiguous(reason) => Answer::Ambiguous(*reason),
+        }
+    }
+
+    /// Its name in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Delivered => "delivered",
+            Self::Rejected(_) => "rejected",
+            Self::NotTaken(_) => "not_taken",
+            Self::Ambiguous(_) => "ambiguous",
+        }
+    }
 }
 
 /// A receipt as a carrier sent it, not yet matched with a message. No `Debug`: the number is its owner's.

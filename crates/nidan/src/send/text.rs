@@ -4,6 +4,7 @@ use nidan_core::language::Language;
 use nidan_core::message::{MessageKind, TooLong, fit};
 use nidan_core::secret::Secret;
 
+use super::html::{self, Said};
 use crate::config::Site;
 use crate::texts::{Arg, EmailText, SmsText, Texts};
 
@@ -21,8 +22,10 @@ pub struct Filling<'a> {
 pub struct Written {
     /// The subject of an e-mail.
     pub subject: Option<String>,
-    /// The text. It may carry a code.
+    /// The text, of an e-mail its plain part. It may carry a code.
     pub text: Secret<String>,
+    /// The HTML part of an e-mail, with the same code.
+    pub html: Option<Secret<String>>,
 }
 
 enum Wording {
@@ -51,33 +54,59 @@ pub fn write(
     (kind, language): (MessageKind, Language),
     filling: &Filling<'_>,
 ) -> Result<Written, TooLong> {
-    let args = |brand| -> [(&str, Arg<'_>); 5] {
-        [
-            ("brand", Arg::from(brand)),
-            ("domain", Arg::from(&site.domain)),
-            ("code", Arg::from(filling.code)),
-            ("tag", Arg::from(filling.tag)),
-            ("serial", Arg::from(filling.serial)),
-        ]
-    };
     match wording(kind) {
         Wording::Sms(sms) => {
-            let write = |brand| {
-                let full = Secret::new(texts.get(language, sms.full(), &args(brand)));
-                let compact = Secret::new(texts.get(language, sms.compact(), &args(brand)));
-                fit(full.expose(), compact.expose()).map(|fitted| Secret::new(fitted.text.to_owned()))
-            };
+            let write = |brand| write_sms((texts, language, sms), (brand, &site.domain), filling);
             let text = match (write(&site.name), language) {
                 (Err(_), Language::En) => write(&site.domain),
                 (text, Language::En | Language::Ja) => text,
             };
-            Ok(Written { subject: None, text: text? })
+            Ok(Written { subject: None, text: text?, html: None })
         }
-        Wording::Email(email) => Ok(Written {
-            subject: Some(texts.get(language, email.subject(), &args(&site.name))),
-            text: Secret::new(texts.get(language, email.body(), &args(&site.name))),
-        }),
+        Wording::Email(email) => Ok(write_email((texts, language, email), &site.name, filling)),
     }
+}
+
+fn write_sms(
+    (texts, language, sms): (&Texts, Language, SmsText),
+    (brand, domain): (&str, &str),
+    filling: &Filling<'_>,
+) -> Result<Secret<String>, TooLong> {
+    let args: [(&str, Arg<'_>); 5] = [
+        ("brand", brand.into()),
+        ("domain", domain.into()),
+        ("code", filling.code.into()),
+        ("tag", filling.tag.into()),
+        ("serial", filling.serial.into()),
+    ];
+    let full = Secret::new(texts.get(language, sms.full(), &args));
+    let compact = Secret::new(texts.get(language, sms.compact(), &args));
+    fit(full.expose(), compact.expose()).map(|fitted| Secret::new(fitted.text.to_owned()))
+}
+
+fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &str, filling: &Filling<'_>) -> Written {
+    let args: [(&str, Arg<'_>); 4] = [
+        ("brand", brand.into()),
+        ("code", filling.code.into()),
+        ("tag", filling.tag.into()),
+        ("serial", filling.serial.into()),
+    ];
+    let title = texts.get(language, email.title(), &[]);
+    let subject = texts.get(language, "email-subject", &[("brand", brand.into()), ("title", (&title).into())]);
+    let body = Secret::new(texts.get(language, email.body(), &args));
+    let footer = texts.get(language, "email-footer", &[("brand", brand.into())]);
+    let said = Said {
+        language,
+        brand,
+        subject: &subject,
+        title: &title,
+        body: body.expose(),
+        footer: &footer,
+        code: filling.code,
+    };
+    let html = Some(html::page(&said));
+    let text = Secret::new(format!("{}\n\n---\n{footer}\n", body.expose()));
+    Written { subject: Some(subject), text, html }
 }
 
 /// The texts that do not fit one segment for this site, with eight digits and a two-digit serial, the longest there are:

@@ -1,41 +1,49 @@
 //! The worker: takes messages from the ledger, hands each to a route at most once, and writes down what became of it.
 //!
 //! Before the first byte goes to a carrier the message is marked, durably. So after a crash a message that may have left
-//! is never sent again, and one that certainly has not is sent by whoever takes its lease over.
+//! is never sent again, and one that certainly has not is sent by whoever takes its lease over. While a message waits, for
+//! its turn or for the carrier's answer, its lease is renewed.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nidan_core::ceremony::Purpose;
 use nidan_core::code::Binding;
-use nidan_core::ledger::{State, Takeover};
+use nidan_core::ledger::{Answer, Reason, State, Step, Takeover, after, weightier};
 use nidan_core::message::{Channel, MessageKind};
+use nidan_core::phone::PhoneNumber;
+use nidan_core::route::{Cost, spare};
 use nidan_core::time::{Span, Timestamp};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Duration, MissedTickBehavior, interval};
+use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 
-use super::demo_phone::{Delivery, DemoChannel, DemoPhone};
-use super::text::{Filling, Written, write};
+use super::health;
+use super::lines::{Permit, Route, Routes};
+use super::receipts::Given;
+use super::route::{Dispatch, Outcome};
+use super::text::{Filling, write};
 use crate::app::App;
-use crate::store::message::{self, Leased, Outgoing, SLOTS};
-use crate::store::{Body, StoreError, Tx, account, ceremony, idempotency, session};
+use crate::flow::fallback;
+use crate::store::message::{self, Leased, Left, Letter, SLOTS};
+use crate::store::{Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, route_day, session};
 
-/// Messages on their way at once.
-const AT_ONCE: usize = 64;
-/// Pause between two looks for messages whose worker died.
+/// Messages of one channel on their way at once.
+const AT_ONCE: usize = 256;
+/// Pause between two looks for messages whose worker died, or that wait to be tried again.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
+/// Pause between two verdicts on the routes.
+const JUDGE_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two sweeps of what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Batches of one kind in a sweep, at most: more than a machine can make anew until the next.
 const BATCHES: usize = 100;
-
-/// The ways out that are configured.
-#[derive(Clone, Default)]
-pub struct Routes {
-    /// The demo phone, which takes every channel.
-    pub demo: Option<DemoPhone>,
-}
+/// How long a worker that stops waits for what it was given, before it leaves what has not begun to the ledger.
+const DRAIN_FOR: Duration = Duration::from_secs(10);
+/// How long what a route cost on a day is kept.
+const COSTS_KEPT: Span = Span::days(92);
 
 /// Ready when it is to end.
 type Stopped = tokio::sync::oneshot::Receiver<()>;
@@ -47,7 +55,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Takes no new messages, carries those it was given, and ends.
+    /// Takes no new messages, carries those it was given, closes the routes, and ends. What waits for a route longer than a
+    /// few seconds stays in the ledger.
     pub async fn stop(self) {
         let _ = self.stop.send(());
         if let Err(error) = self.task.await {
@@ -59,35 +68,36 @@ impl Worker {
 /// Starts the worker on the messages that flows hand out.
 pub fn start(app: Arc<App>, messages: UnboundedReceiver<Leased>, routes: Routes) -> Worker {
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let task = tokio::spawn(run(Sender { app, routes: Arc::new(routes) }, messages, stopped));
+    let task = tokio::spawn(run(Sender::new(app, routes), messages, stopped));
     Worker { task, stop }
 }
 
 async fn run(sender: Sender, messages: UnboundedReceiver<Leased>, stopped: Stopped) {
     let (close, closed) = tokio::sync::oneshot::channel();
     let house = tokio::spawn(keep_house(sender.clone(), closed));
-    carry_all(sender, messages, stopped).await;
+    carry_all(&sender, messages, stopped).await;
     drop(close);
     if let Err(error) = house.await {
         tracing::error!(%error, "the worker's housekeeping ended by a mistake of its own");
     }
+    sender.routes.close().await;
 }
 
 /// Beside the carrying, so that neither waits for the other.
 async fn keep_house(sender: Sender, mut closed: Stopped) {
-    let (mut recover, mut sweep) = (every(RECOVER_EVERY), every(SWEEP_EVERY));
+    let (mut recover, mut judge, mut sweep) = (every(RECOVER_EVERY), every(JUDGE_EVERY), every(SWEEP_EVERY));
     loop {
         tokio::select! {
             biased;
             _ = &mut closed => break,
-            _ = recover.tick() => sender.recover().await,
+            _ = recover.tick() => sender.app.dispatch(sender.take_over().await),
+            _ = judge.tick() => sender.judge_routes().await,
             _ = sweep.tick() => sender.sweep().await,
         }
     }
 }
 
-async fn carry_all(sender: Sender, mut messages: UnboundedReceiver<Leased>, mut stopped: Stopped) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+async fn carry_all(sender: &Sender, mut messages: UnboundedReceiver<Leased>, mut stopped: Stopped) {
     let mut under_way = JoinSet::new();
     loop {
         let message = tokio::select! {
@@ -100,17 +110,17 @@ async fn carry_all(sender: Sender, mut messages: UnboundedReceiver<Leased>, mut 
             message = messages.recv() => message,
         };
         let Some(message) = message else { break };
-        let Ok(place) = places.clone().acquire_owned().await else { break };
         let sender = sender.clone();
-        under_way.spawn(async move {
-            sender.carry(message).await;
-            drop(place);
-        });
+        under_way.spawn(async move { sender.carry(message).await });
     }
-    while under_way.join_next().await.is_some() {}
+    let drained = async { while under_way.join_next().await.is_some() {} };
+    if timeout(DRAIN_FOR, drained).await.is_err() {
+        sender.leave.send_replace(true);
+        while under_way.join_next().await.is_some() {}
+    }
 }
 
-fn every(pause: Duration) -> tokio::time::Interval {
+fn every(pause: Duration) -> Interval {
     let mut interval = interval(pause);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
@@ -120,25 +130,57 @@ fn every(pause: Duration) -> tokio::time::Interval {
 #[derive(Clone)]
 pub struct Sender {
     app: Arc<App>,
-    routes: Arc<Routes>,
+    routes: Routes,
+    /// Places by channel, so that a route that hangs holds up no other channel.
+    places: Arc<[(Channel, Semaphore); Channel::ALL.len()]>,
+    /// Whether what has not begun is left to the ledger.
+    leave: Arc<watch::Sender<bool>>,
+    /// The shares of a route's daily cap that operators were told of: day, route, percent.
+    told: Arc<Mutex<BTreeSet<(i64, String, i64)>>>,
 }
 
-/// A message with what its text needs, marked as on the wire.
-struct Ready {
-    outgoing: Outgoing,
-    written: Written,
+/// What comes of waiting under a lease.
+enum Waited<T> {
+    Done(T),
+    /// Another worker has the message.
+    Lost,
+    /// The worker stops.
+    Stopping,
+}
+
+/// What comes of trying a route.
+enum Tried {
+    /// The route answered, or could not be asked.
+    Answered(Outcome),
+    /// Another worker has the message.
+    Lost,
+    /// The worker stops.
+    Stopping,
+}
+
+/// A message under way: its lease, its address, and the number in it if it is one.
+struct Carried {
+    leased: Leased,
+    letter: Letter,
+    number: Option<PhoneNumber>,
 }
 
 struct Job {
     app: Arc<App>,
     leased: Leased,
-    route: &'static str,
+    route: String,
 }
 
 impl Sender {
     /// A sender without a worker of its own: for tests that own the time.
     pub fn new(app: Arc<App>, routes: Routes) -> Self {
-        Self { app, routes: Arc::new(routes) }
+        Self {
+            app,
+            routes,
+            places: Arc::new(Channel::ALL.map(|channel| (channel, Semaphore::new(AT_ONCE)))),
+            leave: Arc::new(watch::Sender::new(false)),
+            told: Arc::default(),
+        }
     }
 
     /// Sends one message that this node has the lease of. Errors are logged: the ledger keeps the message, and recovery
@@ -150,66 +192,255 @@ impl Sender {
     }
 
     async fn try_to_carry(&self, leased: Leased) -> Result<(), StoreError> {
-        let Some(demo) = &self.routes.demo else {
-            return self.settle(leased, State::Rejected, Some("no_route")).await;
+        let of_channel = self.places.iter().find(|(channel, _)| *channel == leased.channel);
+        let Some((_, places)) = of_channel else { return Ok(()) };
+        let _place = match self.waiting(leased, places.acquire()).await {
+            Waited::Done(place) => place,
+            Waited::Lost => return Ok(()),
+            Waited::Stopping => return self.put_back(leased, self.app.clock.now(), None).await,
         };
-        let job = Job { app: self.app.clone(), leased, route: "demo" };
-        let Some(ready) = self.app.db.transact(job, |tx, job| Box::pin(job.ready(tx))).await? else { return Ok(()) };
-        if self.app.clock.now() >= ready.outgoing.expires_at {
+        let job = Job { app: self.app.clone(), leased, route: String::new() };
+        let letter = self.app.db.read(job, |tx, job| Box::pin(job.letter(tx))).await?;
+        let Some(letter) = letter else { return Ok(()) };
+        if self.app.clock.now() >= letter.expires_at {
             return self.settle(leased, State::Expired, None).await;
         }
-        let Ready { outgoing, written } = ready;
-        demo.deliver(Delivery {
-            id: leased.id.to_string(),
-            to: outgoing.destination.expose().clone(),
-            channel: match outgoing.channel {
-                Channel::Sms => DemoChannel::Sms,
-                Channel::Email => DemoChannel::Email,
-            },
-            subject: written.subject,
-            text: written.text.expose().clone(),
-            language: outgoing.language.tag(),
-            at: self.app.clock.now(),
-        });
-        self.settle(leased, State::Delivered, None).await
+        let number = (letter.channel == Channel::Sms).then(|| PhoneNumber::from_e164(letter.destination.expose()));
+        self.by_any_route(&Carried { leased, letter, number: number.flatten() }).await
     }
 
-    async fn settle(&self, leased: Leased, state: State, reason: Option<&'static str>) -> Result<(), StoreError> {
+    /// Tries the routes, one after the other, until one has it or may have it.
+    async fn by_any_route(&self, carried: &Carried) -> Result<(), StoreError> {
+        let (leased, expires_at) = (carried.leased, carried.letter.expires_at);
+        let routes = self.routes.carrying(&self.app, carried.letter.channel, carried.number.as_ref());
+        let mut routes = spare(routes, |route| &route.name, &carried.letter.failed_routes).into_iter();
+        let mut why = None;
+        loop {
+            let answer = match routes.next() {
+                None => Answer::NotTaken(why.unwrap_or(Reason::NoRoute)),
+                Some(route) => match self.try_route(&route, carried).await? {
+                    Tried::Answered(outcome) => outcome.answer(),
+                    Tried::Lost => return Ok(()),
+                    Tried::Stopping => return self.put_back(leased, self.app.clock.now(), why).await,
+                },
+            };
+            let answer = match answer {
+                Answer::NotTaken(reason) => Answer::NotTaken(*why.insert(weightier(why, reason))),
+                answer => answer,
+            };
+            let (now, retry) = (self.app.clock.now(), self.app.policy.message_retry);
+            match after(answer, routes.len() > 0, now, (expires_at, retry)) {
+                Step::NextRoute => {}
+                Step::Settle(State::Accepted, _) => return Ok(()), // written down together with the carrier's id
+                Step::Settle(state, reason) => return self.settle(leased, state, reason).await,
+                Step::PutBack { retry_at, reason } => return self.put_back(leased, retry_at, Some(reason)).await,
+            }
+        }
+    }
+
+    async fn try_route(&self, route: &Arc<Route>, carried: &Carried) -> Result<Tried, StoreError> {
+        let permit = match self.waiting(carried.leased, route.ready()).await {
+            Waited::Done(Ok(permit)) => permit,
+            Waited::Done(Err(reason)) => return Ok(Tried::Answered(Outcome::NotTaken(reason))),
+            Waited::Lost => return Ok(Tried::Lost),
+            Waited::Stopping => return Ok(Tried::Stopping),
+        };
+        if self.app.clock.now() >= carried.letter.expires_at {
+            return Ok(Tried::Answered(Outcome::NotTaken(Reason::RouteDown)));
+        }
+        let day = self.app.day(self.app.clock.now());
+        if !self.pay(route, day).await? {
+            return Ok(Tried::Answered(Outcome::NotTaken(Reason::CostCap)));
+        }
+        let job = Job { app: self.app.clone(), leased: carried.leased, route: route.name.clone() };
+        let dispatch = match self.app.db.transact(job, |tx, job| Box::pin(job.ready(tx))).await {
+            Ok(Some(dispatch)) => dispatch,
+            not_ours => {
+                self.refund(route, day).await?;
+                return not_ours.map(|_| Tried::Lost);
+            }
+        };
+        let outcome = self.give(route, carried, (permit, dispatch)).await?;
+        if matches!(outcome, Outcome::NotTaken(_) | Outcome::Rejected(_)) {
+            self.refund(route, day).await?;
+        }
+        if matches!(outcome, Outcome::NotTaken(_)) {
+            let unwired = self.app.db.transact(carried.leased, |tx, leased| Box::pin(message::unwire(tx, *leased)));
+            if !unwired.await? {
+                return Ok(Tried::Lost);
+            }
+        }
+        Ok(Tried::Answered(outcome))
+    }
+
+    /// Gives a message that is marked as on the wire to the route. That it was taken is written down here, together with
+    /// what the carrier calls it.
+    async fn give(
+        &self,
+        route: &Arc<Route>,
+        carried: &Carried,
+        (permit, dispatch): (Permit, Dispatch),
+    ) -> Result<Outcome, StoreError> {
+        let leased = carried.leased;
+        let number = carried.number.is_some().then(|| dispatch.destination.clone());
+        let given = Given::new(leased, route.clone(), number, self.app.clock.now());
+        self.routes.receipts().give(given.clone());
+        let outcome = self.holding(leased, route.send(permit, &dispatch)).await;
+        self.app.metrics.sending(&route.name, outcome.name());
+        if !matches!(outcome, Outcome::Ambiguous(_)) {
+            self.routes.receipts().answered(leased.id);
+        }
+        if let Outcome::Accepted { carrier_id } = &outcome {
+            self.routes.receipts().accepted(&given, carrier_id.as_deref()).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Awaits `work`, which may be given up at any time, under the lease.
+    async fn waiting<T>(&self, leased: Leased, work: impl Future<Output = T>) -> Waited<T> {
+        let mut leave = self.leave.subscribe();
+        let leaving = async { drop(leave.wait_for(|leave| *leave).await) };
+        let (mut work, mut renew, mut leaving) = (pin!(work), self.renewals(), pin!(leaving));
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Waited::Done(done),
+                () = &mut leaving => return Waited::Stopping,
+                _ = renew.tick() => if !self.renew(leased).await { return Waited::Lost },
+            }
+        }
+    }
+
+    /// Awaits the end of `work`, whoever has the lease then.
+    async fn holding<T>(&self, leased: Leased, work: impl Future<Output = T>) -> T {
+        let (mut work, mut renew) = (pin!(work), self.renewals());
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = renew.tick() => drop(self.renew(leased).await),
+            }
+        }
+    }
+
+    fn renewals(&self) -> Interval {
+        let pause = Duration::from_millis(u64::try_from(self.app.policy.message_lease.as_ms() / 3).unwrap_or(1).max(1));
+        let mut renewals = interval_at(Instant::now() + pause, pause);
+        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        renewals
+    }
+
+    /// Whether the message is still ours, as far as can be told: a database that is away for a moment takes nothing from us.
+    async fn renew(&self, leased: Leased) -> bool {
+        let until = self.app.clock.now().plus(self.app.policy.message_lease);
+        let renewed =
+            self.app.db.transact((leased, until), |tx, (leased, until)| Box::pin(message::renew(tx, *leased, *until)));
+        renewed.await.unwrap_or(true)
+    }
+
+    /// Pays for a message of `route`; `false` if the day's cap does not allow it.
+    async fn pay(&self, route: &Route, day: i64) -> Result<bool, StoreError> {
+        let Some(cost) = route.cost else { return Ok(true) };
+        let input = (route.name.clone(), day, cost);
+        let spent =
+            self.app.db.transact(input, |tx, (route, day, cost)| Box::pin(route_day::charge(tx, route, *day, cost)));
+        let Some(spent) = spent.await? else { return Ok(false) };
+        self.app.metrics.route_spent(&route.name, spent);
+        self.tell_cost(route, &cost, (spent, day));
+        Ok(true)
+    }
+
+    /// Tells operators, once a day for each share.
+    fn tell_cost(&self, route: &Route, cost: &Cost, (spent, day): (i64, i64)) {
+        let Some(percent) = cost.passed(spent) else { return };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(told_on, _, _)| *told_on >= day);
+        if told.insert((day, route.name.clone(), percent)) {
+            let (route, cap) = (&route.name, cost.day_max);
+            tracing::warn!(route, spent, cap, "route: {percent} % of what it may cost today is spent");
+        }
+    }
+
+    async fn refund(&self, route: &Route, day: i64) -> Result<(), StoreError> {
+        let Some(cost) = route.cost else { return Ok(()) };
+        let input = (route.name.clone(), day, cost);
+        let refunded =
+            self.app.db.transact(input, |tx, (route, day, cost)| Box::pin(route_day::refund(tx, route, *day, cost)));
+        refunded.await
+    }
+
+    async fn put_back(&self, leased: Leased, at: Timestamp, reason: Option<Reason>) -> Result<(), StoreError> {
+        let put_back = self.app.db.transact((leased, at, reason), |tx, (leased, at, reason)| {
+            Box::pin(message::put_back(tx, *leased, *at, *reason))
+        });
+        if put_back.await? {
+            self.app.moved.notify(leased.account);
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, leased: Leased, state: State, reason: Option<Reason>) -> Result<(), StoreError> {
         let now = self.app.clock.now();
         let settled = self.app.db.transact((leased, state, reason, now), |tx, (leased, state, reason, now)| {
             Box::pin(message::settle(tx, *leased, *state, *reason, *now))
         });
         match settled.await? {
-            true => self.app.metrics.message(state.name()),
+            true => {
+                self.app.metrics.message(state.name());
+                self.app.moved.notify(leased.account);
+                if state.failed() {
+                    fallback::after_failure(&self.app, leased.account, leased.id).await;
+                }
+            }
             false => tracing::warn!(message = %leased.id, "a message was settled by another worker"),
         }
         Ok(())
     }
 
-    /// Looks for messages whose worker died and takes them over, slot by slot.
+    /// Takes over the messages whose worker died, and those that are to be tried again, and carries them.
     pub async fn recover(&self) {
+        let taken = self.take_over().await;
+        futures_util::future::join_all(taken.into_iter().map(|leased| self.carry(leased))).await;
+    }
+
+    /// Takes them over, slot by slot; gives those that are to be sent.
+    async fn take_over(&self) -> Vec<Leased> {
+        let mut taken = Vec::new();
         for slot in 0..SLOTS {
-            if let Err(error) = self.recover_slot(slot).await {
+            if let Err(error) = self.take_over_slot(slot, &mut taken).await {
                 tracing::error!(%error, "abandoned messages could not be looked for");
             }
         }
+        taken
     }
 
-    async fn recover_slot(&self, slot: u8) -> Result<(), StoreError> {
+    async fn take_over_slot(&self, slot: u8, to_send: &mut Vec<Leased>) -> Result<(), StoreError> {
         let now = self.app.clock.now();
         let found = self.app.db.read((slot, now), |tx, (slot, now)| Box::pin(message::abandoned(tx, *slot, *now)));
-        for (leased, abandoned) in found.await? {
+        for Left { leased, abandoned, reason } in found.await? {
             let lease_until = now.plus(self.app.policy.message_lease);
             let taken = self.app.db.transact((leased, lease_until), |tx, (leased, until)| {
                 Box::pin(message::take_over(tx, *leased, *until))
             });
             let Some(taken) = taken.await? else { continue };
             match abandoned.takeover(now) {
-                Takeover::Send => self.carry(taken).await,
-                Takeover::Settle(state) => self.settle(taken, state, Some("worker_lost")).await?,
+                Takeover::Send => to_send.push(taken),
+                Takeover::Settle(State::Ambiguous) => {
+                    self.settle(taken, State::Ambiguous, Some(Reason::WorkerLost)).await?;
+                }
+                Takeover::Settle(state) => self.settle(taken, state, reason).await?,
             }
         }
         Ok(())
+    }
+
+    /// Judges every route by its newest messages.
+    pub async fn judge_routes(&self) {
+        for route in self.routes.all() {
+            if let Err(error) = health::judge(&self.app, route).await {
+                tracing::error!(%error, route = route.name, "a route could not be judged");
+            }
+        }
     }
 
     /// Forgets what has expired, in batches, so that nobody waits long behind one.
@@ -226,6 +457,10 @@ impl Sender {
         let over = now.minus(Span::days(1));
         self.forget(over, |tx, before| Box::pin(ceremony::forget(tx, *before))).await?;
         self.forget(over, |tx, before| Box::pin(session::forget(tx, *before))).await?;
+        // By then the latest receipt has come: no message is worth anything for so long.
+        self.forget(over, |tx, before| Box::pin(carrier_message::forget(tx, *before))).await?;
+        let over = app.day(now.minus(COSTS_KEPT));
+        app.db.transact(over, |tx, day| Box::pin(route_day::forget(tx, *day))).await?;
         let over = now.minus(app.policy.idempotency_life);
         self.forget(over, |tx, before| Box::pin(idempotency::forget(tx, *before))).await?;
         let over = now.minus(app.policy.unconfirmed_account_life);
@@ -253,11 +488,18 @@ impl Sender {
 }
 
 impl Job {
+    async fn letter(&self, tx: &mut Tx<'_>) -> Result<Option<Letter>, StoreError> {
+        match account::load(tx, &self.app, self.leased.account).await? {
+            Some(account) => message::letter(tx, &account, self.leased).await,
+            None => Ok(None),
+        }
+    }
+
     /// Marks the message as on the wire and writes its text; `None` if it is not ours to send any more.
-    async fn ready(&self, tx: &mut Tx<'_>) -> Result<Option<Ready>, StoreError> {
+    async fn ready(&self, tx: &mut Tx<'_>) -> Result<Option<Dispatch>, StoreError> {
         let (app, leased) = (&*self.app, self.leased);
         let Some(account) = account::load(tx, app, leased.account).await? else { return Ok(None) };
-        let wired = message::wire(tx, &account, leased, self.route, app.clock.now()).await?;
+        let wired = message::wire(tx, &account, leased, &self.route, app.clock.now()).await?;
         let Some(outgoing) = wired else { return Ok(None) };
         let sent = match outgoing.challenge {
             Some(id) if outgoing.kind.carries_code() => ceremony::challenge(tx, account.id, id).await?,
@@ -281,7 +523,16 @@ impl Job {
         let filling = Filling { code, tag: &tag, serial: outgoing.serial };
         let written = write((&app.texts, &app.site), (outgoing.kind, outgoing.language), &filling);
         let written = written.map_err(|_| StoreError::corrupt("message.kind", "its text does not fit one segment"))?;
-        Ok(Some(Ready { outgoing, written }))
+        Ok(Some(Dispatch {
+            id: leased.id,
+            channel: outgoing.channel,
+            destination: outgoing.destination,
+            language: outgoing.language,
+            subject: written.subject,
+            text: written.text,
+            html: written.html,
+            expires_at: outgoing.expires_at,
+        }))
     }
 }
 

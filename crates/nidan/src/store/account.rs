@@ -9,7 +9,7 @@ use nidan_core::time::Timestamp;
 
 use super::{Row, StoreError, Tx, Value, sql};
 use crate::app::{App, Random};
-use crate::keys::{DataKey, Lookup, Place};
+use crate::keys::{DataKey, KeyError, KeyRing, Lookup, Place};
 
 sql! {
     LOAD = "SELECT state, data_key, email, email_verified_ms, external_id, password, language, site_groups, sec_epoch,
@@ -38,6 +38,7 @@ sql! {
                                  serial_day = $2
                WHERE account_id = $1 RETURNING serial_sms, serial_email";
     ANY = "SELECT account_id FROM account LIMIT 1";
+    NEWEST_KEY = "SELECT account_id, data_key FROM account ORDER BY account_id DESC LIMIT 1";
     PENDING_BEFORE = "SELECT account_id FROM account WHERE state = 0 AND created_ms < $1 LIMIT 500";
 
     CLAIM = "INSERT INTO login_key (key_hash, account_id, claimed_ms) VALUES ($1, $2, $3)
@@ -299,6 +300,12 @@ pub async fn next_serial(tx: &mut Tx<'_>, id: AccountId, channel: Channel, day: 
 /// Whether there is an account at all.
 pub async fn any(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
     Ok(tx.optional(&ANY, &[]).await?.is_some())
+}
+
+/// Whether `keys` open the newest account's data key; none if there is no account.
+pub async fn opens_with(tx: &mut Tx<'_>, keys: &KeyRing) -> Result<Option<Result<(), KeyError>>, StoreError> {
+    let Some(row) = tx.optional(&NEWEST_KEY, &[]).await? else { return Ok(None) };
+    Ok(Some(keys.open_data_key(row.id(0)?, row.blob(1)?).map(drop)))
 }
 
 /// Some accounts made before `before` whose address was never confirmed.

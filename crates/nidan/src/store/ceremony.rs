@@ -32,6 +32,7 @@ sql! {
                                    last_sent_ms, created_ms, expires_ms)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
             ON CONFLICT DO NOTHING";
+    OF_CHALLENGE = "SELECT ceremony_id FROM challenge WHERE account_id = $1 AND challenge_id = $2";
     SEND_AGAIN = "UPDATE challenge SET sent = $3, last_sent_ms = $4
                    WHERE account_id = $1 AND challenge_id = $2 AND sent + 1 = $3";
     DROP_CEREMONIES = "DELETE FROM ceremony WHERE (account_id, ceremony_id) IN
@@ -172,6 +173,15 @@ pub async fn challenge(tx: &mut Tx<'_>, account: AccountId, id: ChallengeId) -> 
         key_version: row.int(0)?,
         tag: row.text(2)?.to_owned(),
     }))
+}
+
+/// The ceremony that a challenge belongs to, if there is such a challenge.
+pub async fn of_challenge(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: ChallengeId,
+) -> Result<Option<CeremonyId>, StoreError> {
+    tx.optional(&OF_CHALLENGE, &[account.into(), id.into()]).await?.map(|row| row.id(0)).transpose()
 }
 
 /// Adds the challenge of the method that `open` awaits; `false` if it is there already.

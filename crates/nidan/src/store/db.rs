@@ -1,12 +1,13 @@
 //! The seam: one way to read and write for both databases. What differs between them is here and in the two drivers.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use nidan_core::secret::Secret;
+use nidan_core::time::Timestamp;
 
 use super::postgres::{self, Postgres, Session};
 use super::sqlite::{self, Sqlite};
@@ -15,6 +16,9 @@ use super::{Engine, Row, Sql, StoreError, Value};
 super::sql! {
     /// Answers one row wherever there is a database. `CAST`, since a bare 1 is 32 bits wide in PostgreSQL.
     PING = "SELECT CAST(1 AS BIGINT) AS alive";
+    /// Asked for comparison alone: rules take their time from the application's clock.
+    CLOCK = sqlite "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now_ms",
+        postgres "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now_ms";
 }
 
 /// Where the data is: `sqlite:PATH`, `sqlite::memory:` or `postgres://user:password@host/name?sslmode=…`.
@@ -28,6 +32,16 @@ pub(super) enum Place {
     Memory,
     File(PathBuf),
     Postgres(Secret<String>),
+}
+
+impl DatabaseUrl {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::File(path) => Some(path),
+            Place::Memory | Place::Postgres(_) => None,
+        }
+    }
 }
 
 /// The text names no database Nidan can use. Says what it may be.
@@ -157,6 +171,18 @@ impl Db {
             Driver::Sqlite(sqlite) => sqlite.read(input, body).await,
             Driver::Postgres(postgres) => postgres.read(input, body).await,
         }
+    }
+
+    /// What the database's clock shows; none where it is this machine's own.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        let now = match &*self.0 {
+            Driver::Sqlite(_) => return Ok(None),
+            Driver::Postgres(_) => self.read((), |tx, ()| Box::pin(async move { tx.one(&CLOCK, &[]).await?.time(0) })),
+        };
+        now.await.map(Some)
     }
 
     /// Whether a transaction can be opened and committed now (readiness).

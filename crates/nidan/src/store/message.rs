@@ -2,8 +2,9 @@
 
 use nidan_core::id::{AccountId, ChallengeId, MessageId};
 use nidan_core::language::Language;
-use nidan_core::ledger::{Abandoned, State};
+use nidan_core::ledger::{Abandoned, Reason, Receipt, State};
 use nidan_core::message::{Channel, MessageKind};
+use nidan_core::route::Sample;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,14 +20,33 @@ sql! {
     WIRE = "UPDATE message SET wired_ms = $4, route = $5
              WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL
          RETURNING challenge_id, n, kind, channel, language, destination, serial, expires_ms";
+    LETTER = "SELECT channel, destination, expires_ms FROM message WHERE account_id = $1 AND message_id = $2 AND epoch = $3
+                 AND state = 1 AND wired_ms IS NULL";
+    RENEW = "UPDATE message SET lease_ms = $4 WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1";
+    UNWIRE = "UPDATE message SET wired_ms = NULL, passed_by = route, route = NULL
+               WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NOT NULL";
+    PUT_BACK = "UPDATE message SET state = 0, lease_ms = $4, reason = $5
+                 WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL";
+    NAME = "UPDATE message SET carrier_id = COALESCE(carrier_id, $3) WHERE account_id = $1 AND message_id = $2
+         RETURNING state";
+    RECEIVE = "UPDATE message SET receipt_ms = COALESCE(receipt_ms, $3) WHERE account_id = $1 AND message_id = $2
+            RETURNING state";
+    MOVE = "UPDATE message SET state = $4, reason = $5, settled_ms = $6
+             WHERE account_id = $1 AND message_id = $2 AND state = $3";
+    SAMPLES = "SELECT wired_ms, state, receipt_ms FROM message WHERE route = $1 AND created_ms > $2
+                ORDER BY created_ms DESC LIMIT $3";
+    PASSED = "SELECT created_ms FROM message WHERE passed_by = $1 AND created_ms > $2 ORDER BY created_ms DESC LIMIT $3";
     SETTLE = "UPDATE message SET state = $4, reason = $5, settled_ms = $6
                WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1";
-    ABANDONED = "SELECT account_id, message_id, epoch, wired_ms, expires_ms
+    ABANDONED = "SELECT account_id, message_id, epoch, channel, wired_ms, expires_ms, reason
                    FROM message WHERE slot = $1 AND lease_ms <= $2 AND state <= 1 ORDER BY lease_ms LIMIT 64";
     TAKE_OVER = "UPDATE message SET epoch = epoch + 1, lease_ms = $4, state = 1
                   WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state <= 1";
-    NEWEST = "SELECT message_id, state, serial, kind, channel, language FROM message
+    NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
+    CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
+    ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND route IS NOT NULL AND challenge_id =
+                (SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2)";
 }
 
 /// Recovery scans go slot by slot, so that several nodes do not scan the same rows.
@@ -42,6 +62,8 @@ pub enum CauseKind {
     SignIn,
     /// Somebody asked for another message, or another way.
     Resend,
+    /// The message before it certainly did not arrive; nobody asked.
+    Fallback,
     /// A method is being set up.
     Setup,
     /// Something about the account its owner should know.
@@ -68,6 +90,8 @@ pub struct Leased {
     pub id: MessageId,
     /// Fences a worker whose lease was taken over.
     pub epoch: i64,
+    /// How it goes.
+    pub channel: Channel,
 }
 
 /// A message to be claimed.
@@ -121,7 +145,7 @@ pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Ti
         new.expires_at.into(),
     ];
     tx.execute(&INSERT, &values).await?;
-    Ok(Leased { account: account.id, id: new.id, epoch: 1 })
+    Ok(Leased { account: account.id, id: new.id, epoch: 1, channel: new.kind.channel() })
 }
 
 /// A message on its way to a carrier.
@@ -144,12 +168,123 @@ pub struct Outgoing {
     pub expires_at: Timestamp,
 }
 
-fn kind_and_channel(row: &Row, kind: usize, channel: usize) -> Result<(MessageKind, Channel), StoreError> {
-    let corrupt = |column| StoreError::corrupt(column, "not of this version");
-    Ok((
-        MessageKind::from_stored(row.int(kind)?).ok_or_else(|| corrupt("message.kind"))?,
-        Channel::from_stored(row.int(channel)?).ok_or_else(|| corrupt("message.channel"))?,
-    ))
+fn kind_and_channel(row: &Row, kind: usize, place: usize) -> Result<(MessageKind, Channel), StoreError> {
+    let kind = MessageKind::from_stored(row.int(kind)?);
+    Ok((kind.ok_or_else(|| StoreError::corrupt("message.kind", "not of this version"))?, channel(row, place)?))
+}
+
+fn channel(row: &Row, place: usize) -> Result<Channel, StoreError> {
+    let channel = Channel::from_stored(row.int(place)?);
+    channel.ok_or_else(|| StoreError::corrupt("message.channel", "not of this version"))
+}
+
+fn state(row: &Row, place: usize) -> Result<State, StoreError> {
+    State::from_stored(row.int(place)?).ok_or_else(|| StoreError::corrupt("message.state", "unknown"))
+}
+
+/// What decides by which route a message goes.
+pub struct Letter {
+    /// How it goes.
+    pub channel: Channel,
+    /// Where it goes.
+    pub destination: Secret<String>,
+    /// When it loses its worth.
+    pub expires_at: Timestamp,
+    /// The routes that failed to deliver its code before.
+    pub failed_routes: Vec<String>,
+}
+
+/// Reads a message's address; `None` if it is not ours to send any more.
+pub async fn letter(tx: &mut Tx<'_>, account: &Account, leased: Leased) -> Result<Option<Letter>, StoreError> {
+    let row = tx.optional(&LETTER, &[leased.account.into(), leased.id.into(), leased.epoch.into()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(1)?)?;
+    let failed_routes = failed_routes(tx, leased.account, leased.id).await?;
+    Ok(Some(Letter { channel: channel(&row, 0)?, destination, expires_at: row.time(2)?, failed_routes }))
+}
+
+/// Keeps a message for its worker until `lease_until`; `false` if another has it.
+pub async fn renew(tx: &mut Tx<'_>, leased: Leased, lease_until: Timestamp) -> Result<bool, StoreError> {
+    let values = [leased.account.into(), leased.id.into(), leased.epoch.into(), lease_until.into()];
+    Ok(tx.execute(&RENEW, &values).await? == 1)
+}
+
+/// The route certainly did not take it: another may be wired. `false` if another worker has decided meanwhile.
+pub async fn unwire(tx: &mut Tx<'_>, leased: Leased) -> Result<bool, StoreError> {
+    let values = [leased.account.into(), leased.id.into(), leased.epoch.into()];
+    Ok(tx.execute(&UNWIRE, &values).await? == 1)
+}
+
+/// Has a message that was not wired wait until `retry_at`; `false` if another worker has it.
+pub async fn put_back(
+    tx: &mut Tx<'_>,
+    leased: Leased,
+    retry_at: Timestamp,
+    reason: Option<Reason>,
+) -> Result<bool, StoreError> {
+    let reason = reason.map(Reason::name);
+    let values = [leased.account.into(), leased.id.into(), leased.epoch.into(), retry_at.into(), reason.into()];
+    Ok(tx.execute(&PUT_BACK, &values).await? == 1)
+}
+
+/// A message that moved from one state to another.
+pub type Moved = Option<State>;
+
+/// The carrier took it, and calls it `carrier_id`: the state it is in by that, if that is news. The row is locked by the
+/// first statement, so that a receipt at the same moment waits.
+pub async fn accept(
+    tx: &mut Tx<'_>,
+    (account, id): (AccountId, MessageId),
+    carrier_id: Option<&str>,
+    now: Timestamp,
+) -> Result<Moved, StoreError> {
+    let row = tx.optional(&NAME, &[account.into(), id.into(), carrier_id.into()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let from = state(&row, 0)?;
+    move_to(tx, (account, id), (from, from.after_acceptance()), (None, now)).await
+}
+
+/// A receipt came for it: the state it is in by that, if that is news.
+pub async fn receive(
+    tx: &mut Tx<'_>,
+    (account, id): (AccountId, MessageId),
+    receipt: Receipt,
+    now: Timestamp,
+) -> Result<Moved, StoreError> {
+    if receipt == Receipt::EnRoute {
+        return Ok(None);
+    }
+    let Some(row) = tx.optional(&RECEIVE, &[account.into(), id.into(), now.into()]).await? else { return Ok(None) };
+    let from = state(&row, 0)?;
+    let reason = (receipt != Receipt::Delivered).then_some(Reason::Receipt);
+    move_to(tx, (account, id), (from, from.after_receipt(receipt)), (reason, now)).await
+}
+
+async fn move_to(
+    tx: &mut Tx<'_>,
+    (account, id): (AccountId, MessageId),
+    (from, to): (State, Option<State>),
+    (reason, now): (Option<Reason>, Timestamp),
+) -> Result<Moved, StoreError> {
+    let Some(to) = to else { return Ok(None) };
+    let reason = reason.map(Reason::name);
+    let values = [account.into(), id.into(), from.stored().into(), to.stored().into(), reason.into(), now.into()];
+    Ok((tx.execute(&MOVE, &values).await? == 1).then_some(to))
+}
+
+/// The newest messages that `route` was given since `since`, at most `limit` that it has and as many that it did not take.
+pub async fn samples(tx: &mut Tx<'_>, route: &str, since: Timestamp, limit: i64) -> Result<Vec<Sample>, StoreError> {
+    let values = [route.into(), since.into(), limit.into()];
+    let mut samples = Vec::new();
+    for row in tx.rows(&SAMPLES, &values).await? {
+        let Some(wired_at) = row.opt_time(0)? else { continue };
+        let receipt_after = row.opt_time(2)?.map(|received_at| received_at.since(wired_at));
+        samples.push(Sample { wired_at, state: state(&row, 1)?, receipt_after });
+    }
+    for row in tx.rows(&PASSED, &values).await? {
+        samples.push(Sample { wired_at: row.time(0)?, state: State::Queued, receipt_after: None });
+    }
+    Ok(samples)
 }
 
 /// Marks, durably and before the first byte goes out, that `route` is written to. `None`: the lease was lost, or somebody
@@ -181,7 +316,7 @@ pub async fn settle(
     tx: &mut Tx<'_>,
     leased: Leased,
     state: State,
-    reason: Option<&str>,
+    reason: Option<Reason>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let values = [
@@ -189,19 +324,31 @@ pub async fn settle(
         leased.id.into(),
         leased.epoch.into(),
         state.stored().into(),
-        reason.into(),
+        reason.map(Reason::name).into(),
         now.into(),
     ];
     Ok(tx.execute(&SETTLE, &values).await? == 1)
 }
 
-/// Some messages of `slot` whose lease has run out.
-pub async fn abandoned(tx: &mut Tx<'_>, slot: u8, now: Timestamp) -> Result<Vec<(Leased, Abandoned)>, StoreError> {
+/// A message that another worker left.
+pub struct Left {
+    /// It, under the lease that ran out.
+    pub leased: Leased,
+    /// What is known of it.
+    pub abandoned: Abandoned,
+    /// Why it waited, if it was put back.
+    pub reason: Option<Reason>,
+}
+
+/// Some messages of `slot` whose lease has run out, or that are to be tried again.
+pub async fn abandoned(tx: &mut Tx<'_>, slot: u8, now: Timestamp) -> Result<Vec<Left>, StoreError> {
     let rows = tx.rows(&ABANDONED, &[i64::from(slot).into(), now.into()]).await?;
     rows.iter()
         .map(|row| {
-            let leased = Leased { account: row.id(0)?, id: row.id(1)?, epoch: row.int(2)? };
-            Ok((leased, Abandoned { wired: row.opt_time(3)?.is_some(), expires_at: row.time(4)? }))
+            let channel = channel(row, 3)?;
+            let leased = Leased { account: row.id(0)?, id: row.id(1)?, epoch: row.int(2)?, channel };
+            let abandoned = Abandoned { wired: row.opt_time(4)?.is_some(), expires_at: row.time(5)? };
+            Ok(Left { leased, abandoned, reason: row.opt_text(6)?.and_then(Reason::from_name) })
         })
         .collect()
 }
@@ -213,7 +360,7 @@ pub async fn take_over(tx: &mut Tx<'_>, leased: Leased, lease_until: Timestamp) 
     Ok(taken.then_some(Leased { epoch: leased.epoch + 1, ..leased }))
 }
 
-/// The newest message of a challenge: its state, serial and id.
+/// The newest message of a challenge.
 pub struct Newest {
     /// Its id.
     pub id: MessageId,
@@ -223,17 +370,52 @@ pub struct Newest {
     pub serial: i64,
     /// What it says.
     pub kind: MessageKind,
+    /// How it goes.
+    pub channel: Channel,
     /// The language it says it in.
     pub language: Language,
+    /// Why it is in its state.
+    pub reason: Option<Reason>,
+    /// The route that it was given to; none yet while it waits.
+    pub route: Option<String>,
 }
 
 /// The newest message of a challenge.
 pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId) -> Result<Option<Newest>, StoreError> {
     let row = tx.optional(&NEWEST, &[account.into(), challenge.into()]).await?;
     row.map(|row| {
-        let state = State::from_stored(row.int(1)?).ok_or_else(|| StoreError::corrupt("message.state", "unknown"))?;
-        let (kind, _) = kind_and_channel(&row, 3, 4)?;
-        Ok(Newest { id: row.id(0)?, state, serial: row.int(2)?, kind, language: account::language(row.text(5)?)? })
+        let (kind, channel) = kind_and_channel(&row, 3, 4)?;
+        Ok(Newest {
+            id: row.id(0)?,
+            state: state(&row, 1)?,
+            serial: row.int(2)?,
+            kind,
+            channel,
+            language: account::language(row.text(5)?)?,
+            reason: row.opt_text(6)?.and_then(Reason::from_name),
+            route: row.opt_text(7)?.map(str::to_owned),
+        })
     })
     .transpose()
+}
+
+/// The challenge whose code a message carries; none: it is a notice, or there is none such.
+pub async fn challenge_of(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: MessageId,
+) -> Result<Option<ChallengeId>, StoreError> {
+    let row = tx.optional(&CHALLENGE_OF, &[account.into(), id.into()]).await?;
+    Ok(row.map(|row| row.opt_id(0)).transpose()?.flatten())
+}
+
+/// The routes that certainly did not bring this message, or another with the same code, to where it was to go.
+pub async fn failed_routes(tx: &mut Tx<'_>, account: AccountId, id: MessageId) -> Result<Vec<String>, StoreError> {
+    let mut failed = Vec::new();
+    for row in tx.rows(&ROUTES, &[account.into(), id.into()]).await? {
+        if State::from_stored(row.int(1)?).is_some_and(State::failed) {
+            failed.push(row.text(0)?.to_owned());
+        }
+    }
+    Ok(failed)
 }

@@ -29,7 +29,8 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
 ) {OPTIONS};";
 
 /// The scripts, the first being number 1.
-const SCRIPTS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const SCRIPTS: &[&str] =
+    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_sending.sql")];
 
 /// How often the version table is tried to be made: PostgreSQL lets the second of two who make it at once fail.
 const ATTEMPTS: u32 = 5;

@@ -28,6 +28,7 @@ pub mod account;
 pub mod api_key;
 pub mod audit;
 pub mod authenticator;
+pub mod carrier_message;
 pub mod ceremony;
 pub mod client;
 mod db;
@@ -36,6 +37,7 @@ pub mod idempotency;
 pub mod message;
 pub mod migrate;
 mod postgres;
+pub mod route_day;
 pub mod session;
 mod sqlite;
 
@@ -55,12 +57,14 @@ pub fn statements() -> impl Iterator<Item = &'static Sql> {
         api_key::STATEMENTS,
         audit::STATEMENTS,
         authenticator::STATEMENTS,
+        carrier_message::STATEMENTS,
         ceremony::STATEMENTS,
         db::STATEMENTS,
         device::STATEMENTS,
         idempotency::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        route_day::STATEMENTS,
         session::STATEMENTS,
     ]
     .into_iter()
@@ -303,6 +307,11 @@ impl Row {
     /// Text.
     pub fn text(&self, column: usize) -> Result<&str, StoreError> {
         self.cell(column)
+    }
+
+    /// Text or null.
+    pub fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.opt(column)
     }
 
     /// Bytes.

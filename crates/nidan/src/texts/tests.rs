@@ -167,14 +167,6 @@ fn english_sms_need_no_more_than_the_short_alphabet_and_one_segment() {
 }
 
 #[test]
-fn no_message_carries_a_link() {
-    for language in Language::ALL {
-        let [_, messages] = sources(language);
-        assert!(!messages.contains("http") && !messages.contains("www."), "{}", language.tag());
-    }
-}
-
-#[test]
 #[should_panic(expected = "no such text")]
 fn a_text_that_does_not_exist_stops_the_tests() {
     Texts::load().expect("texts are valid").of(Language::Ja).get("no-such-text");

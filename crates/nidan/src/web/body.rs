@@ -1,4 +1,4 @@
-//! Reading request bodies: at most 16 KiB, within 10 seconds.
+//! Reading request bodies: at most 16 KiB unless said otherwise, within 10 seconds.
 
 use std::time::Duration;
 
@@ -22,29 +22,37 @@ const DISCARDED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// # Errors
 /// [`TOO_LARGE`], [`TOO_SLOW`], or malformed if the client went away in the midst of it.
 pub async fn read(body: Body) -> Result<Secret<Vec<u8>>, Problem> {
-    read_within(BODY_TIME_MAX, body).await
+    read_at_most(BODY_BYTES_MAX, body).await
 }
 
-async fn read_within(time_max: Duration, body: Body) -> Result<Secret<Vec<u8>>, Problem> {
-    tokio::time::timeout(time_max, collect(body)).await.unwrap_or_else(|_| Err(Problem::new(&TOO_SLOW)))
+/// Reads the whole body of at most `bytes_max` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_at_most(bytes_max: usize, body: Body) -> Result<Secret<Vec<u8>>, Problem> {
+    read_within(BODY_TIME_MAX, bytes_max, body).await
 }
 
-async fn collect(mut body: Body) -> Result<Secret<Vec<u8>>, Problem> {
+async fn read_within(time_max: Duration, bytes_max: usize, body: Body) -> Result<Secret<Vec<u8>>, Problem> {
+    tokio::time::timeout(time_max, collect(bytes_max, body)).await.unwrap_or_else(|_| Err(Problem::new(&TOO_SLOW)))
+}
+
+async fn collect(bytes_max: usize, mut body: Body) -> Result<Secret<Vec<u8>>, Problem> {
     // The full room at once: a vector that grows would leave copies of a password behind, unwiped.
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(BODY_BYTES_MAX));
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(bytes_max));
     let mut arrived = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::malformed("The body broke off."))?;
         let Some(part) = frame.data_ref() else { continue };
         arrived += part.len();
-        if arrived <= BODY_BYTES_MAX {
+        if arrived <= bytes_max {
             bytes.extend_from_slice(part);
         } else if arrived > DISCARDED_BYTES_MAX {
             break;
         }
     }
-    if arrived > BODY_BYTES_MAX {
-        let detail = format!("At most {BODY_BYTES_MAX} bytes are accepted.");
+    if arrived > bytes_max {
+        let detail = format!("At most {bytes_max} bytes are accepted.");
         return Err(Problem::new(&TOO_LARGE).detail(detail));
     }
     Ok(Secret::new(std::mem::take(&mut *bytes)))
@@ -70,7 +78,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let silent = Body::from_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>());
-        let problem = read_within(Duration::from_millis(50), silent).await.map(|_| ()).expect_err("too slow");
+        let problem = read_within(Duration::from_millis(50), 10, silent).await.map(|_| ()).expect_err("too slow");
         assert_eq!(problem.kind(), &TOO_SLOW);
     }
 

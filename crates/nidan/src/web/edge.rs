@@ -60,6 +60,7 @@ pub struct Edge {
     references: References,
     dress: Dress,
     count: Count,
+    stop: Box<dyn Fn() + Send + Sync>,
     room: Arc<Semaphore>,
 }
 
@@ -67,13 +68,24 @@ impl Edge {
     /// Puts the edge around `router`.
     pub fn new(router: Router, headers: SecurityHeaders, references: References, dress: Dress) -> Self {
         let room = Arc::new(Semaphore::new(REQUESTS_MAX as usize));
-        Self { router, headers, references, dress, count: Box::new(|_| ()), room }
+        Self { router, headers, references, dress, count: Box::new(|_| ()), stop: Box::new(|| ()), room }
     }
 
     /// Tells `count` the status of every answer.
     #[must_use]
     pub fn counting(self, count: impl Fn(StatusCode) + Send + Sync + 'static) -> Self {
         Self { count: Box::new(count), ..self }
+    }
+
+    /// Calls `stop` when the server begins to stop: what would go on for ever ends then.
+    #[must_use]
+    pub fn stopping(self, stop: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { stop: Box::new(stop), ..self }
+    }
+
+    /// The server begins to stop.
+    pub fn stop(&self) {
+        (self.stop)();
     }
 
     /// Answers one request. Dropping the returned future does not stop the handler.
@@ -114,7 +126,7 @@ impl Edge {
 
     fn problem_in(&self, response: &Response, asked: &Asked) -> Option<Problem> {
         if let Some(failure) = response.extensions().get::<Failure>() {
-            let request = format!("{} {}", asked.method, asked.uri.path());
+            let request = format!("{} {}", asked.method, loggable(asked.uri.path()));
             return Some(failure.report(&self.references.next(), &request));
         }
         let told = response.extensions().get::<Problem>().cloned();
@@ -134,6 +146,13 @@ impl Edge {
         }
         response
     }
+}
+
+/// A path as the log may have it: the address of a callback may end in a secret.
+fn loggable(path: &str) -> &str {
+    const CALLBACKS: &str = "/callbacks/";
+    let secret = path.strip_prefix(CALLBACKS).and_then(|rest| rest.find('/'));
+    secret.map_or(path, |at| &path[..CALLBACKS.len() + at])
 }
 
 /// What axum itself refused, in its own plain text: wrong method, no such address, a path that does not parse.
@@ -197,6 +216,13 @@ pub(super) mod tests {
                 get(|| async { (StatusCode::UNPROCESSABLE_ENTITY, [(CONTENT_TYPE, "text/html")], "again") }),
             )
             .route("/sorry", get(|| async { ([(SET_COOKIE, "a=b")], Problem::new(&problem::BUSY).retry_after_s(7)) }))
+    }
+
+    #[test]
+    fn the_secret_of_a_callback_is_not_logged() {
+        assert_eq!(loggable("/callbacks/carrier-a/hunter2"), "/callbacks/carrier-a");
+        assert_eq!(loggable("/callbacks/carrier-a"), "/callbacks/carrier-a");
+        assert_eq!(loggable("/sign-in/code"), "/sign-in/code");
     }
 
     #[tokio::test]

@@ -2,11 +2,13 @@
 
 pub mod api;
 pub mod body;
+pub mod callbacks;
 pub mod client;
 pub mod cookies;
 pub mod csrf;
 pub mod edge;
 pub mod error;
+pub mod events;
 pub mod form;
 pub mod headers;
 pub mod json;

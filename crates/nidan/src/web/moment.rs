@@ -10,6 +10,11 @@ pub fn clock(app: &App, at: Timestamp) -> String {
     app.zoned(at).strftime("%H:%M").to_string()
 }
 
+/// The time of day to the second: `09:41:30`.
+pub fn clock_with_seconds(app: &App, at: Timestamp) -> String {
+    app.zoned(at).strftime("%H:%M:%S").to_string()
+}
+
 /// The day: `2026年11月22日`, `22 November 2026`.
 pub fn day(app: &App, language: Language, at: Timestamp) -> String {
     let form = match language {

@@ -43,6 +43,8 @@ kinds! {
     METHOD_NOT_ALLOWED "method-not-allowed" METHOD_NOT_ALLOWED "This address does not take this method.";
     /// A form that was not sent from our own page: another site's, or a page that outlived its cookie.
     CROSS_SITE "cross-site" FORBIDDEN "The form was not sent from a current page of this site.";
+    /// A callback that is not the gateway's whose route it names.
+    NOT_THE_GATEWAY "not-the-gateway" FORBIDDEN "The callback is not the gateway's.";
     /// No API key, or one that is unknown or revoked.
     UNAUTHORIZED "unauthorized" UNAUTHORIZED "A valid API key is needed.";
     /// The API key lacks the scope.

@@ -8,9 +8,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::api;
+use super::callbacks::{self, Callbacks};
 use super::cookies::Cookies;
 use super::edge::{Asked, Edge};
 use super::error::References;
+use super::events;
 use super::form::{Form, NoFields};
 use super::headers::SecurityHeaders;
 use super::lang;
@@ -27,13 +29,15 @@ use crate::config::Settings;
 use crate::send::demo_phone::DemoPhone;
 
 /// The whole server behind its listener.
-pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>) -> Arc<Edge> {
+pub fn service(app: Arc<App>, settings: &Settings, demo_phone: Option<DemoPhone>, callbacks: Callbacks) -> Arc<Edge> {
+    let callbacks = callbacks::router(callbacks, &settings.site.url);
     let references = References::new(app.random.bytes());
     let web = Web::new(app, settings, demo_phone);
-    let (dressing, counting) = (web.clone(), web.app.clone());
+    let (dressing, counting, streams) = (web.clone(), web.app.clone(), web.streams.clone());
     let dress = Box::new(move |problem: &Problem, asked: &Asked| dress(&dressing, problem, asked));
-    let edge = Edge::new(router(web), SecurityHeaders::new(&style_sha256()), references, dress);
-    Arc::new(edge.counting(move |status| counting.metrics.request(status.as_u16())))
+    let edge = Edge::new(router(web).merge(callbacks), SecurityHeaders::new(&style_sha256()), references, dress);
+    let edge = edge.counting(move |status| counting.metrics.request(status.as_u16()));
+    Arc::new(edge.stopping(move || streams.close()))
 }
 
 /// What answers on the listener for machines that watch.
@@ -74,6 +78,7 @@ fn getting_in() -> Router<Web> {
             get(|visit: Visit| code::page(visit, SignUp))
                 .post(|visit: Visit, form: Code| code::check(visit, form, SignUp)),
         )
+        .route("/sign-up/code/events", get(|visit: Visit| events::code(visit, SignUp)))
         .route("/sign-up/resend", post(|visit: Visit, form: Button| code::resend(visit, form, SignUp)))
         .route("/sign-in", get(sign_in::page).post(sign_in::begin))
         .route(
@@ -81,6 +86,7 @@ fn getting_in() -> Router<Web> {
             get(|visit: Visit| code::page(visit, SignIn))
                 .post(|visit: Visit, form: Code| code::check(visit, form, SignIn)),
         )
+        .route("/sign-in/code/events", get(|visit: Visit| events::code(visit, SignIn)))
         .route("/sign-in/resend", post(|visit: Visit, form: Button| code::resend(visit, form, SignIn)))
         .route("/sign-in/other-ways", get(other_ways::page).post(other_ways::choose))
 }
@@ -91,6 +97,7 @@ fn signed_in() -> Router<Web> {
         .route("/setup", get(setup::page))
         .route("/setup/phone", get(setup::back).post(setup::add_phone))
         .route("/setup/phone/code", get(setup::back).post(setup::confirm_phone))
+        .route("/setup/phone/code/events", get(events::phone))
         .route("/setup/phone/resend", post(setup::resend))
         .route("/setup/phone/change", post(setup::change_phone))
         .route("/setup/app/start", post(setup::start_app))
@@ -103,11 +110,15 @@ fn signed_in() -> Router<Web> {
 }
 
 /// Addresses that programs ask: they get problems as documents.
-const FOR_PROGRAMS: [&str; 4] = ["/api/", "/health/", "/assets/", "/demo/phone.json"];
+const FOR_PROGRAMS: [&str; 5] = ["/api/", "/callbacks/", "/health/", "/assets/", "/demo/phone.json"];
+
+/// How the addresses end where the script of a page asks.
+const EVENTS: &str = "/code/events";
 
 /// A problem as a page.
 fn dress(web: &Web, problem: &Problem, asked: &Asked) -> Option<Response> {
-    if FOR_PROGRAMS.iter().any(|start| asked.uri.path().starts_with(start)) {
+    let path = asked.uri.path();
+    if FOR_PROGRAMS.iter().any(|start| path.starts_with(start)) || path.ends_with(EVENTS) {
         return None;
     }
     let kind = match problem.kind().status {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use futures_util::StreamExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 use super::client::Peer;
 use super::edge::Edge;
+use super::events::Lasting;
 
 /// What clients may hold and for how long.
 #[derive(Clone, Debug)]
@@ -82,6 +84,7 @@ pub async fn serve(edge: Arc<Edge>, listener: TcpListener, limits: Limits, stop:
         }
     }
     drop(listener);
+    edge.stop();
     stopping.send_replace(true);
     let finished = async {
         while connections.join_next().await.is_some() {}
@@ -127,8 +130,10 @@ async fn converse(
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
             let response = edge.answer(request).await;
-            drop(under_way);
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(match response.extensions().get::<Lasting>() {
+                Some(Lasting) => response.map(|body| lasting(body, under_way)),
+                None => response,
+            })
         }
     });
     let builder = protocol(&limits);
@@ -146,6 +151,13 @@ async fn converse(
             }
         }
     }
+}
+
+/// A body that counts as a request under way until it ends.
+fn lasting(body: Body, under_way: UnderWay) -> Body {
+    Body::from_stream(body.into_data_stream().inspect(move |_| {
+        let _until_the_body_is_dropped = &under_way;
+    }))
 }
 
 fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {

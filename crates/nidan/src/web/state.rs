@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use ipnet::IpNet;
 
 use super::csrf::FormGuard;
+use super::events::Streams;
 use crate::app::App;
 use crate::config::Settings;
 use crate::send::demo_phone::DemoPhone;
@@ -21,6 +22,8 @@ pub struct Web {
     pub trusted_proxies: Arc<[IpNet]>,
     /// The demo phone, where there is one.
     pub demo_phone: Option<DemoPhone>,
+    /// The pages that are told what becomes of a message.
+    pub streams: Arc<Streams>,
 }
 
 impl Web {
@@ -33,7 +36,13 @@ impl Web {
             origins.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}")));
         }
         let guard = FormGuard::new(origins, Arc::clone(&app.keys));
-        Self { app, guard, trusted_proxies: settings.listen.trusted_proxies.clone().into(), demo_phone }
+        Self {
+            app,
+            guard,
+            trusted_proxies: settings.listen.trusted_proxies.clone().into(),
+            demo_phone,
+            streams: Arc::default(),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod qr;
 mod rest;
 mod security;
 mod setup;
+mod waiting;
 
 pub use demo::{DemoChannel, DemoMessage, DemoPhone, DemoStart};
 pub use getting_in::{
@@ -26,6 +27,7 @@ pub use getting_in::{
 pub use rest::{ErrorKind, ErrorPage};
 pub use security::{Activity, ActivityRow, DeviceRow, MethodRole, MethodRow, Security, SecurityNotice, SessionRow};
 pub use setup::{PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode};
+pub use waiting::{CodePage, Resend, Waiting, WaitingOver, WaitingParts};
 
 /// The one style sheet, set into each page.
 pub const STYLE: &str = include_str!("../../assets/nidan.css");
@@ -98,32 +100,12 @@ pub struct Sent {
     pub serial: u32,
 }
 
-/// Whether the code can be sent again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Resend {
-    /// At once.
-    Now,
-    /// In so many seconds.
-    In {
-        /// Seconds left, at least 1.
-        seconds: u32,
-    },
-    /// Not in this attempt: all messages of it were sent.
-    NoMore,
-}
-
-impl Resend {
-    fn is_over(self) -> bool {
-        self == Self::NoMore
-    }
-}
-
 /// What was done about the code just now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum CodeNotice {
     /// It was sent again.
     SentAgain,
-    /// Sending again was asked for too early, or once too often; nothing was sent. [`Resend`] says when it can be.
+    /// Sending again was asked for too early, or once too often; nothing was sent. [`Resend`] says why, and when it can be.
     NotSentAgain,
 }
 

@@ -12,8 +12,10 @@ use nidan::app::{App, Clock, ManualClock, Random};
 use nidan::config::Settings;
 use nidan::keys::KeyRing;
 use nidan::send::demo_phone::{Delivery, DemoChannel, DemoPhone};
-use nidan::send::worker::{self, Routes, Worker};
+use nidan::send::lines::Routes;
+use nidan::send::worker::{self, Worker};
 use nidan::store::{Engine, api_key, message};
+use nidan::web::callbacks::Callbacks;
 use nidan::web::server::{Limits, serve};
 use nidan::web::service;
 use nidan_core::api_key::{ApiKey, Scopes};
@@ -76,8 +78,8 @@ impl TestServer {
         let ring = KeyRing::create(&settings.keys_file, &random, START).expect("a key file");
         let (app, messages) = App::new(&settings, (store.db.clone(), ring), (clock, random)).expect("texts");
         let demo = DemoPhone::default();
-        let worker = worker::start(app.clone(), messages, Routes { demo: Some(demo.clone()) });
-        let service = service(app.clone(), &settings, Some(demo.clone()));
+        let worker = worker::start(app.clone(), messages, Routes::open(&settings, &app, Some(&demo)).expect("routes"));
+        let service = service(app.clone(), &settings, Some(demo.clone()), Callbacks::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(service, listener, Limits::default(), async {
             let _ = stopped.await;

@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::smsc::Smsc;
 use crate::store::Directory;
 
 fn bench(arguments: &[&str]) -> Output {
@@ -39,4 +40,21 @@ fn start_and_idle_memory_are_measured() {
     for name in ["first_start_ms", "start_ms", "idle_pss_kib"] {
         assert!(figures[name].as_f64().is_some_and(|figure| figure > 0.0), "{name}: {figures}");
     }
+}
+
+#[test]
+fn a_route_is_measured_beside_a_bare_client() {
+    let smsc = Smsc::start_with(&["--quiet"]);
+    let place = format!("127.0.0.1:{}", smsc.port());
+    let done = bench(&["smpp", "--smsc", &place, "--window", "7", "--seconds", "1", "--json"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let figures: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(figures["peak"], 7);
+    assert!(
+        figures["route"]["per_second"].as_f64() > Some(0.0) && figures["bare"]["count"].as_u64() > Some(0),
+        "{figures}"
+    );
+    let done = bench(&["smpp", "--smsc", &place, "--password", "wrong", "--seconds", "1"]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("no bind"), "{done:?}");
 }

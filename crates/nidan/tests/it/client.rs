@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,6 +147,24 @@ impl Client {
         self.kept().cookies.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Asks for the events of a page. In HTTP/1.0, so that the body comes as it is, to the end of the connection.
+    pub async fn events(&self, path: &str) -> Events {
+        let mut stream = TcpStream::connect(self.address).await.expect("a server");
+        let cookies = self.cookies();
+        let request = format!("GET {path} HTTP/1.0\r\nhost: {}\r\ncookie: {cookies}\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut events = Events { stream, read: String::new() };
+        let head = events.until("\r\n\r\n").await.expect("a whole header");
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        assert!(head.contains("content-type: text/event-stream") && head.contains("cache-control: no-store"), "{head}");
+        events
+    }
+
+    fn cookies(&self) -> String {
+        let cookies: Vec<String> = self.kept().cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
+    }
+
     /// Any request at all.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
@@ -155,9 +174,9 @@ impl Client {
         if let Some(key) = &self.key {
             request += &format!("authorization: Bearer {key}\r\n");
         }
-        let cookies: Vec<String> = self.kept().cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = self.cookies();
         if !cookies.is_empty() {
-            request += &format!("cookie: {}\r\n", cookies.join("; "));
+            request += &format!("cookie: {cookies}\r\n");
         }
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -190,12 +209,56 @@ impl Client {
     }
 }
 
+const EVENTS: &str = "text/event-stream";
+
+/// A page's events, as they come.
+pub struct Events {
+    stream: TcpStream,
+    read: String,
+}
+
+impl Events {
+    /// Waits for the next event; none: the stream has ended. Lines that say nothing are passed over.
+    pub async fn next(&mut self) -> Option<String> {
+        loop {
+            let event = self.until("\n\n").await?;
+            if event.starts_with("event: ") {
+                return Some(event);
+            }
+        }
+    }
+
+    async fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some((text, rest)) = self.read.split_once(end) {
+                let text = text.to_owned();
+                self.read = rest.to_owned();
+                return Some(text);
+            }
+            let mut bytes = vec![0; 16 * 1024];
+            let reading = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut bytes));
+            let length = reading.await.expect("something within ten seconds").expect("an open connection");
+            if length == 0 {
+                return None;
+            }
+            // An event is written at once, and is smaller than what is read at once: no letter is cut.
+            self.read += std::str::from_utf8(&bytes[..length]).expect("UTF-8");
+        }
+    }
+}
+
 async fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.expect("a server");
     stream.write_all(request).await.expect("sent");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
+    // Events have no end: of them the header is the answer.
+    while !is_header_of_events(&answer) && stream.read_buf(&mut answer).await.expect("an answer") > 0 {}
     answer
+}
+
+fn is_header_of_events(answer: &[u8]) -> bool {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    end.is_some_and(|end| answer[..end].windows(EVENTS.len()).any(|window| window == EVENTS.as_bytes()))
 }
 
 fn read(bytes: &[u8]) -> Answer {
@@ -208,7 +271,7 @@ fn read(bytes: &[u8]) -> Answer {
         .filter_map(|field| field.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let rest = &bytes[end + 4..];
+    let rest = if is_header_of_events(bytes) { &[] } else { &bytes[end + 4..] };
     let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let body = if chunked { unchunked(rest) } else { rest.to_vec() };
     Answer { status, headers, body: String::from_utf8(body).expect("UTF-8") }
@@ -216,7 +279,7 @@ fn read(bytes: &[u8]) -> Answer {
 
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
-    loop {
+    while !rest.is_empty() {
         let end = rest.windows(2).position(|window| window == b"\r\n").expect("a chunk's length");
         let length = std::str::from_utf8(&rest[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
         let length = length.expect("a chunk's length");
@@ -226,4 +289,5 @@ fn unchunked(mut rest: &[u8]) -> Vec<u8> {
         body.extend_from_slice(&rest[end + 2..end + 2 + length]);
         rest = &rest[end + 2 + length + 2..];
     }
+    body
 }

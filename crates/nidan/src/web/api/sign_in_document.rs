@@ -2,6 +2,7 @@
 
 use nidan_core::ceremony::Purpose;
 use nidan_core::code::Digits;
+use nidan_core::ledger::Reason;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,6 +53,7 @@ impl SignInDocument {
         let mut document = Self::of(looked);
         if let Some(challenge) = &mut document.challenge {
             challenge.state = looked.message.as_ref().map(|message| message.state.name());
+            challenge.reason = looked.message.as_ref().and_then(|message| message.reason).map(Reason::name);
         }
         document
     }
@@ -96,7 +98,7 @@ pub(super) struct Challenge {
     /// When the code dies.
     #[schema(format = "date-time")]
     expires_at: String,
-    /// When another message may be asked for; not there: no more are sent this way.
+    /// When another message may be asked for, if the newest has an answer by then; not there: no more are sent this way.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "date-time")]
     resend_at: Option<String>,
@@ -106,6 +108,9 @@ pub(super) struct Challenge {
     /// What became of it, where the sign-in is looked at: `leased`, `delivered`, `undelivered` …
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
+    /// Why, beside `state` where something is known: `destination_refused`, `no_answer`, `receipt` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 impl Challenge {
@@ -123,6 +128,7 @@ impl Challenge {
             resend_at: message.and_then(|message| message.resend_at).map(output::time),
             message_id: message.map(|message| message.id.to_string()),
             state: None,
+            reason: None,
         }
     }
 }

@@ -317,8 +317,9 @@ impl Wish {
 
 /// Sends the code once more, or turns to another way.
 ///
-/// Needs the scope `sign_in`. For a `totp` way nothing is sent: the app's code is expected. 429 with `reason` `too_early`
-/// or `no_more`, `Retry-After` and `other_ways`. 409 when the sign-in or its code is over.
+/// Needs the scope `sign_in`. For a `totp` way nothing is sent: the app's code is expected. 429 with `reason` `too_early`,
+/// `on_its_way` (the newest message has no answer yet), `held_by_carrier` (more would only arrive as a flood) or `no_more`,
+/// `Retry-After` and `other_ways`. 409 when the sign-in or its code is over.
 #[utoipa::path(
     post, path = "/sign-ins/{id}/resend", tag = "sign-ins", security(("site_key" = ["sign_in"])),
     params(("id" = String, Path, description = "`sgn_…`")), request_body(content = Option<Wish>),
@@ -339,6 +340,8 @@ async fn resend(
             Ok((StatusCode::ACCEPTED, axum::Json(Challenged { challenge: Challenge::of(&now_awaited) })))
         }
         Resent::TooEarly { at } => Err(too_many(&app, "too_early", at, &looked)),
+        Resent::OnItsWay { at } => Err(too_many(&app, "on_its_way", at, &looked)),
+        Resent::Held { until } => Err(too_many(&app, "held_by_carrier", until, &looked)),
         Resent::NoMore => Err(too_many(&app, "no_more", looked.expires_at, &looked)),
         Resent::Expired => Err(conflict("over", "This sign-in, or its code, is over.").into()),
         Resent::NoSuchWay => {

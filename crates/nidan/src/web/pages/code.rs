@@ -5,7 +5,7 @@ use nidan_core::ceremony::{Purpose, Verdict};
 use nidan_core::methods::Kind;
 
 use super::sign_in::RAN_OUT;
-use super::{CodeForm, code_notice, code_problem, resend_notice, sent};
+use super::{CodeForm, code_notice, code_problem, resend_notice, waiting};
 use crate::flow::check_code::{self, CheckCode, Checked};
 use crate::flow::look::{self, Looked, Standing};
 use crate::flow::resend_code::{self, ResendCode};
@@ -13,7 +13,7 @@ use crate::web::cookies::CookieName;
 use crate::web::error::Refused;
 use crate::web::form::{Form, NoFields};
 use crate::web::session::Held;
-use crate::web::view::{CodeNotice, CodeProblem, ErrorKind, ErrorPage, SignInCode, SignUpCode, Way};
+use crate::web::view::{CodeNotice, CodePage, CodeProblem, ErrorKind, ErrorPage, SignInCode, SignUpCode, Way};
 use crate::web::visit::{Answer, Visit};
 
 /// What the code leads into.
@@ -28,13 +28,19 @@ pub enum Door {
 impl Door {
     /// The page that asks for the code.
     const fn page(self) -> &'static str {
+        self.waits_on().here()
+    }
+
+    /// The same page, as it waits for the message.
+    pub const fn waits_on(self) -> CodePage {
         match self {
-            Self::SignUp => "/sign-up/code",
-            Self::SignIn => "/sign-in/code",
+            Self::SignUp => CodePage::SignUp,
+            Self::SignIn => CodePage::SignIn,
         }
     }
 
-    fn of(looked: &Looked) -> Self {
+    /// Where the code of `looked` is asked for.
+    pub fn of(looked: &Looked) -> Self {
         match looked.purpose {
             Purpose::ConfirmEmail => Self::SignUp,
             Purpose::SignIn | Purpose::ConfirmAuthenticator => Self::SignIn,
@@ -140,26 +146,19 @@ fn show(visit: Visit, looked: &Looked, status: StatusCode, said: Said) -> Answer
     let Said { problem, notice, trust_unticked } = said;
     let door = Door::of(looked);
     let frame = visit.frame(door.page());
-    match (door, looked.method.as_ref(), looked.message.as_ref()) {
-        (Door::SignUp, _, Some(message)) => {
-            let (sent, resend) = sent(app, looked.typed_email.expose(), message);
-            visit.show(status, &SignUpCode { frame, sent, resend, problem, notice })
-        }
-        (Door::SignIn, Some(method), message) => {
-            let way = match (method.kind, message) {
-                (Kind::Totp, _) => Way::App,
-                (Kind::Sms, Some(message)) => {
-                    let (sent, resend) = sent(app, &method.destination, message);
-                    Way::Sms { sent, resend }
-                }
-                (Kind::Sms, None) => return over(visit, door),
+    let waiting = waiting(app, door.waits_on(), looked);
+    match (door, waiting) {
+        (Door::SignUp, Some(waiting)) => visit.show(status, &SignUpCode { frame, waiting, problem, notice }),
+        (Door::SignIn, waiting) => {
+            let way = match (looked.method.as_ref().map(|method| method.kind), waiting) {
+                (Some(Kind::Totp), _) => Way::App { other_ways: !looked.other_ways.is_empty() },
+                (Some(Kind::Sms), Some(waiting)) => Way::Sent(waiting),
+                (Some(Kind::Sms), None) | (None, _) => return over(visit, door),
             };
             let trust_days = u32::try_from(app.policy.device_life.as_days()).unwrap_or(u32::MAX);
-            let other_ways = !looked.other_ways.is_empty();
-            let trust_ticked = !trust_unticked;
-            let page = SignInCode { frame, way, problem, notice, trust_ticked, trust_days, other_ways };
+            let page = SignInCode { frame, way, problem, notice, trust_ticked: !trust_unticked, trust_days };
             visit.show(status, &page)
         }
-        (Door::SignUp, _, None) | (Door::SignIn, None, _) => over(visit, door),
+        (Door::SignUp, None) => over(visit, door),
     }
 }

@@ -13,7 +13,7 @@ pub mod sign_up;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use nidan_core::ceremony::Verdict;
+use nidan_core::ceremony::{self, Verdict};
 use nidan_core::methods::Kind;
 use nidan_core::secret::Secret;
 
@@ -22,10 +22,10 @@ use super::form::{Fields, FromFields};
 use super::moment;
 use super::problem::Problem;
 use super::state::Web;
-use super::view::{CodeNotice, CodeProblem, MethodKind, Resend, Sent};
+use super::view::{CodeNotice, CodePage, CodeProblem, MethodKind, OtherWay, Resend, Sent, Waiting};
 use super::visit::{Answer, Visit};
 use crate::app::App;
-use crate::flow::look::Shown;
+use crate::flow::look::{Looked, Way};
 use crate::flow::resend_code::Resent;
 
 /// `/`: leads to where the reader can go on.
@@ -95,25 +95,58 @@ fn code_notice(visit: &Visit) -> Option<CodeNotice> {
 fn resend_notice(resent: Resent) -> Option<&'static str> {
     match resent {
         Resent::Done => Some(SENT_AGAIN),
-        Resent::TooEarly { .. } | Resent::NoMore | Resent::NoSuchWay => Some(NOT_SENT),
+        Resent::TooEarly { .. } | Resent::OnItsWay { .. } | Resent::Held { .. } => Some(NOT_SENT),
+        Resent::NoMore | Resent::NoSuchWay => Some(NOT_SENT),
         Resent::Expired | Resent::NotFound => None,
     }
 }
 
-/// How a page shows the message that brings its code.
-fn sent(app: &App, destination: &str, shown: &Shown) -> (Sent, Resend) {
+/// How `page` shows the message that brings its code; none if its code is not one that is sent.
+pub fn waiting(app: &App, page: CodePage, looked: &Looked) -> Option<Waiting> {
+    let shown = looked.message.as_ref()?;
+    let destination = match (page, &looked.method) {
+        (CodePage::SignUp, _) => looked.typed_email.expose().clone(),
+        (_, Some(method)) => method.destination.clone(),
+        (_, None) => return None,
+    };
     let sent = Sent {
-        destination: destination.to_owned(),
+        destination,
         at: moment::clock(app, shown.sent_at),
         tag: shown.tag.clone(),
         serial: u32::try_from(shown.serial).unwrap_or(u32::MAX),
     };
-    let resend = match shown.resend_at.map(|at| at.since(app.clock.now()).as_seconds_up()) {
-        None => Resend::NoMore,
-        Some(0) => Resend::Now,
-        Some(seconds) => Resend::In { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) },
+    let ways = match page {
+        CodePage::SignIn => looked.other_ways.iter().map(|way| other_way(way, false)).collect(),
+        CodePage::SignUp | CodePage::SetupPhone => Vec::new(),
     };
-    (sent, resend)
+    let resend = resend_button(app, shown.resend);
+    Some(Waiting { page, sent, told: shown.told, slow: shown.carrier_slow, resend, ways })
+}
+
+fn resend_button(app: &App, resend: ceremony::Resend) -> Resend {
+    match resend {
+        ceremony::Resend::Send { .. } => Resend::Now,
+        ceremony::Resend::TooEarly { at } => {
+            let seconds = at.since(app.clock.now()).as_seconds_up();
+            Resend::In {
+                seconds: u32::try_from(seconds).unwrap_or(u32::MAX).max(1),
+                at: moment::clock_with_seconds(app, at),
+            }
+        }
+        ceremony::Resend::OnItsWay { .. } => Resend::OnItsWay,
+        ceremony::Resend::Held { until } => Resend::Held { until: moment::clock(app, until) },
+        ceremony::Resend::NoMore | ceremony::Resend::Expired => Resend::NoMore,
+    }
+}
+
+/// How a way to get a code is shown; `current`: it is the one that is asked for now.
+fn other_way(way: &Way, current: bool) -> OtherWay {
+    OtherWay {
+        authenticator_id: way.id.to_string(),
+        kind: method_kind(way.kind),
+        destination: way.destination.clone(),
+        current,
+    }
 }
 
 fn method_kind(kind: Kind) -> MethodKind {

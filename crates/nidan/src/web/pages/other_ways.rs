@@ -4,13 +4,13 @@ use axum::http::StatusCode;
 use nidan_core::id::AuthenticatorId;
 
 use super::code::{Door, look_at, nothing_begun, over};
-use super::method_kind;
-use crate::flow::look::{Standing, Way};
+use super::other_way;
+use crate::flow::look::Standing;
 use crate::flow::resend_code::{self, ResendCode, Resent};
 use crate::web::form::{Fields, Form, FromFields};
 use crate::web::problem::Problem;
 use crate::web::session::Held;
-use crate::web::view::{OtherWay, OtherWays};
+use crate::web::view::OtherWays;
 use crate::web::visit::{Answer, Visit};
 
 /// The way that was chosen.
@@ -31,14 +31,8 @@ pub async fn page(visit: Visit) -> Answer {
     let Some(looked) = looked.filter(|looked| looked.standing == Standing::Open) else {
         return visit.go("/sign-in/code");
     };
-    let way = |way: Way, current| OtherWay {
-        authenticator_id: way.id.to_string(),
-        kind: method_kind(way.kind),
-        destination: way.destination,
-        current,
-    };
-    let current = looked.method.into_iter().map(|method| way(method, true));
-    let ways = current.chain(looked.other_ways.into_iter().map(|other| way(other, false))).collect();
+    let current = looked.method.iter().map(|way| other_way(way, true));
+    let ways = current.chain(looked.other_ways.iter().map(|way| other_way(way, false))).collect();
     visit.show(StatusCode::OK, &OtherWays { frame: visit.frame("/sign-in/other-ways"), ways })
 }
 
@@ -52,7 +46,9 @@ pub async fn choose(visit: Visit, Form(Chosen(way)): Form<Chosen>) -> Answer {
     let Held { ceremony, presented } = held;
     let wish = ResendCode { ceremony, presented, way: Some(way), origin: visit.origin.clone() };
     match resend_code::resend(&visit.web.app, wish).await? {
-        Resent::Done | Resent::TooEarly { .. } | Resent::NoMore => visit.go("/sign-in/code"),
+        Resent::Done | Resent::TooEarly { .. } | Resent::OnItsWay { .. } | Resent::Held { .. } | Resent::NoMore => {
+            visit.go("/sign-in/code")
+        }
         Resent::NoSuchWay => visit.go("/sign-in/other-ways"),
         Resent::Expired | Resent::NotFound => over(visit, Door::SignIn),
     }

@@ -6,7 +6,7 @@ use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 
 use super::sign_in::RAN_OUT;
-use super::{CodeForm, code_notice, code_problem, method_kind, resend_notice, sent};
+use super::{CodeForm, code_notice, code_problem, method_kind, resend_notice, waiting};
 use crate::flow::add_method::Added;
 use crate::flow::check_code::Checked;
 use crate::flow::look::{Looked, Standing};
@@ -16,7 +16,9 @@ use crate::web::error::Failure;
 use crate::web::form::{Fields, Form, FromFields, NoFields};
 use crate::web::problem::Problem;
 use crate::web::session::SettingUp;
-use crate::web::view::{CodeProblem, PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode, qr};
+use crate::web::view::{
+    CodePage, CodeProblem, PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode, qr,
+};
 use crate::web::visit::{Answer, Visit};
 
 /// Where numbers typed without a country code are.
@@ -64,12 +66,11 @@ fn phone_form(visit: &Visit, status: StatusCode, (phone, problem): (&str, Option
 }
 
 fn phone_code(visit: &Visit, looked: &Looked, status: StatusCode, problem: Option<CodeProblem>) -> Answer {
-    let (Some(method), Some(message)) = (&looked.method, &looked.message) else {
+    let Some(waiting) = waiting(&visit.web.app, CodePage::SetupPhone, looked) else {
         return phone_form(visit, StatusCode::OK, ("", None));
     };
-    let (sent, resend) = sent(&visit.web.app, &method.destination, message);
     let (frame, notice) = (visit.frame(PAGE), code_notice(visit));
-    visit.show(status, &SetupPhoneCode { frame, sent, resend, problem, notice })
+    visit.show(status, &SetupPhoneCode { frame, waiting, problem, notice })
 }
 
 fn app_code(visit: &Visit, pairing: &Pairing, status: StatusCode, problem: Option<CodeProblem>) -> Answer {

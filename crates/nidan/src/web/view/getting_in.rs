@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{CodeNotice, CodeProblem, Frame, MethodKind, Resend, Sent};
+use super::{CodeNotice, CodePage, CodeProblem, Frame, MethodKind, Resend, Waiting};
 
 /// Why an e-mail address was not taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,7 @@ pub struct SignUpCode<'a> {
     /// Around the page.
     pub frame: Frame<'a>,
     /// The message. Its destination is the whole address, so that a typing mistake is seen.
-    pub sent: Sent,
-    /// Whether it can be sent again.
-    pub resend: Resend,
+    pub waiting: Waiting,
     /// Why the last code was not accepted.
     pub problem: Option<CodeProblem>,
     /// What became of "send again".
@@ -149,14 +147,12 @@ pub struct SignIn<'a> {
 /// What a sign-in asks for in its second step.
 pub enum Way {
     /// The code that came by SMS.
-    Sms {
-        /// The message.
-        sent: Sent,
-        /// Whether it can be sent again.
-        resend: Resend,
-    },
+    Sent(Waiting),
     /// The code that the authenticator app shows.
-    App,
+    App {
+        /// Whether there is another way to prove it.
+        other_ways: bool,
+    },
 }
 
 /// `/sign-in/code`.
@@ -175,11 +171,10 @@ pub struct SignInCode<'a> {
     pub trust_ticked: bool,
     /// How long a device is trusted at most, in days.
     pub trust_days: u32,
-    /// Whether there is another way to prove it.
-    pub other_ways: bool,
 }
 
 /// One way to take the second step.
+#[derive(Clone)]
 pub struct OtherWay {
     /// Sent back in the form.
     pub authenticator_id: String,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{CodeNotice, CodeProblem, Frame, MethodKind, Resend, Sent};
+use super::{CodeNotice, CodePage, CodeProblem, Frame, MethodKind, Resend, Waiting};
 
 /// Why a phone number was not taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,7 @@ pub struct SetupPhoneCode<'a> {
     /// Around the page.
     pub frame: Frame<'a>,
     /// The message.
-    pub sent: Sent,
-    /// Whether it can be sent again.
-    pub resend: Resend,
+    pub waiting: Waiting,
     /// Why the last code was not accepted.
     pub problem: Option<CodeProblem>,
     /// What became of "send again".

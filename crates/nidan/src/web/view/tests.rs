@@ -6,6 +6,7 @@ use std::path::Path;
 
 use askama::Template;
 use nidan_core::language::Language;
+use nidan_core::news::{News, Told};
 
 use super::*;
 use crate::texts::Texts;
@@ -33,23 +34,52 @@ impl<'a> Sample<'a> {
     }
 }
 
-fn sent(destination: &str) -> Sent {
-    Sent { destination: destination.into(), at: "09:41".into(), tag: "KX".into(), serial: 2 }
+fn way(id: &str, kind: MethodKind, destination: &str, current: bool) -> OtherWay {
+    OtherWay { authenticator_id: id.into(), kind, destination: destination.into(), current }
 }
 
+fn waiting(page: CodePage, told: Told, resend: Resend) -> Waiting {
+    let destination = if page == CodePage::SignUp { "hanako@example.jp" } else { "•••• 5678" };
+    let sent = Sent { destination: destination.into(), at: "09:41".into(), tag: "KX".into(), serial: 2 };
+    let ways = match page {
+        CodePage::SignIn => vec![way("aut_2", MethodKind::App, "", false)],
+        CodePage::SignUp | CodePage::SetupPhone => vec![],
+    };
+    let slow = told.news == News::Silence;
+    Waiting { page, sent, told, slow, resend, ways }
+}
+
+const ON_ITS_WAY: Told = Told { news: News::HandedOver, other_way_due: false };
+
+/// A state by its name: what is wrong, what was done, what is known of the message and whether it can be sent again.
+type CodeState = (&'static str, Option<CodeProblem>, Option<CodeNotice>, (Told, Resend));
+
 /// Every state that a page asking for a code can be in.
-fn code_states() -> [(&'static str, Option<CodeProblem>, Option<CodeNotice>, Resend); 9] {
-    let waiting = Resend::In { seconds: 22 };
-    [
-        ("", None, None, waiting),
-        ("-wrong", Some(CodeProblem::Wrong { tries_left: 3 }), None, Resend::Now),
-        ("-last", Some(CodeProblem::Wrong { tries_left: 1 }), None, Resend::In { seconds: 1 }),
-        ("-not-a-code", Some(CodeProblem::NotACode), None, Resend::Now),
-        ("-expired", Some(CodeProblem::Expired), None, Resend::Now),
-        ("-already-used", Some(CodeProblem::AlreadyUsed), None, Resend::Now),
-        ("-used-up", Some(CodeProblem::UsedUp), None, Resend::Now),
-        ("-sent-again", None, Some(CodeNotice::SentAgain), Resend::NoMore),
-        ("-not-sent", None, Some(CodeNotice::NotSentAgain), waiting),
+fn code_states() -> Vec<CodeState> {
+    let in_s = |seconds| Resend::In { seconds, at: "09:41:30".into() };
+    let held = Resend::Held { until: "09:51".into() };
+    let told = |news, other_way_due| Told { news, other_way_due };
+    let refused = Some(CodeNotice::NotSentAgain);
+    vec![
+        ("", None, None, (ON_ITS_WAY, in_s(22))),
+        ("-wrong", Some(CodeProblem::Wrong { tries_left: 3 }), None, (ON_ITS_WAY, Resend::Now)),
+        ("-last", Some(CodeProblem::Wrong { tries_left: 1 }), None, (ON_ITS_WAY, in_s(1))),
+        ("-not-a-code", Some(CodeProblem::NotACode), None, (ON_ITS_WAY, Resend::Now)),
+        ("-expired", Some(CodeProblem::Expired), None, (ON_ITS_WAY, Resend::Now)),
+        ("-already-used", Some(CodeProblem::AlreadyUsed), None, (ON_ITS_WAY, Resend::Now)),
+        ("-used-up", Some(CodeProblem::UsedUp), None, (ON_ITS_WAY, Resend::Now)),
+        ("-sent-again", None, Some(CodeNotice::SentAgain), (ON_ITS_WAY, Resend::NoMore)),
+        ("-not-sent", None, refused, (ON_ITS_WAY, in_s(22))),
+        ("-not-sent-on-its-way", None, refused, (told(News::Sending, false), Resend::OnItsWay)),
+        ("-not-sent-held", None, refused, (told(News::Silence, true), held.clone())),
+        ("-not-sent-no-more", None, refused, (told(News::Silence, true), Resend::NoMore)),
+        ("-sending", None, None, (told(News::Sending, false), Resend::OnItsWay)),
+        ("-delivered", None, None, (told(News::Delivered, false), in_s(22))),
+        ("-failed", None, None, (told(News::Failed, true), Resend::Now)),
+        ("-unknown", None, None, (told(News::Unknown, false), in_s(22))),
+        ("-unknown-long", None, None, (told(News::Unknown, true), Resend::Now)),
+        ("-silence", None, None, (told(News::Silence, true), Resend::Now)),
+        ("-held", None, None, (told(News::Silence, true), held)),
     ]
 }
 
@@ -68,9 +98,9 @@ fn sign_up_pages(s: &mut Sample<'_>) {
         let page = SignUp { frame, email, email_problem, password_problem, password_length_min: 8 };
         s.add(format!("sign-up{state}"), &page);
     }
-    for (state, problem, notice, resend) in code_states() {
-        let sent = sent("hanako@example.jp");
-        let page = SignUpCode { frame: s.frame("/sign-up/code"), sent, resend, problem, notice };
+    for (state, problem, notice, (told, resend)) in code_states() {
+        let waiting = waiting(CodePage::SignUp, told, resend);
+        let page = SignUpCode { frame: s.frame("/sign-up/code"), waiting, problem, notice };
         s.add(format!("sign-up-code{state}"), &page);
     }
 }
@@ -87,20 +117,15 @@ fn sign_in_pages(s: &mut Sample<'_>) {
         let email = if problem.is_some() { "hanako@example.jp" } else { "" };
         s.add(format!("sign-in{state}"), &SignIn { frame: s.frame("/sign-in"), email, problem, notice });
     }
-    for (state, problem, notice, resend) in code_states() {
-        for (kind, way) in [("sms", Way::Sms { sent: sent("•••• 5678"), resend }), ("app", Way::App)] {
+    for (state, problem, notice, (told, resend)) in code_states() {
+        let by_sms = Way::Sent(waiting(CodePage::SignIn, told, resend.clone()));
+        let only_way = Way::Sent(Waiting { ways: vec![], ..waiting(CodePage::SignIn, told, resend) });
+        for (kind, way) in [("sms", by_sms), ("only-sms", only_way), ("app", Way::App { other_ways: true })] {
             let frame = s.frame("/sign-in/code");
-            let (trust_ticked, trust_days, other_ways) = (problem.is_none(), 90, true);
-            let page = SignInCode { frame, way, problem, notice, trust_ticked, trust_days, other_ways };
+            let page = SignInCode { frame, way, problem, notice, trust_ticked: problem.is_none(), trust_days: 90 };
             s.add(format!("sign-in-code-{kind}{state}"), &page);
         }
     }
-    let way = |id: &str, kind, destination: &str, current| OtherWay {
-        authenticator_id: id.into(),
-        kind,
-        destination: destination.into(),
-        current,
-    };
     let ways = vec![way("aut_1", MethodKind::Sms, "•••• 5678", true), way("aut_2", MethodKind::App, "", false)];
     s.add("other-ways", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
     let ways = vec![way("aut_1", MethodKind::Sms, "•••• 5678", false), way("aut_2", MethodKind::App, "", true)];
@@ -122,9 +147,9 @@ fn setup_pages(s: &mut Sample<'_>) {
         s.add(format!("setup-phone{state}"), &SetupPhone { frame: s.frame("/setup"), phone, problem });
     }
     let qr_svg = &qr::svg(URI).expect("fits");
-    for (state, problem, notice, resend) in code_states() {
-        let page =
-            SetupPhoneCode { frame: s.frame("/setup"), sent: sent("•••• 5678"), resend, problem, notice };
+    for (state, problem, notice, (told, resend)) in code_states() {
+        let waiting = waiting(CodePage::SetupPhone, told, resend);
+        let page = SetupPhoneCode { frame: s.frame("/setup"), waiting, problem, notice };
         s.add(format!("setup-phone-code{state}"), &page);
         let page = SetupApp { frame: s.frame("/setup"), qr_svg, key: KEY, otpauth_uri: URI, problem };
         s.add(format!("setup-app{state}"), &page);
@@ -333,8 +358,8 @@ fn what_people_typed_cannot_become_markup() {
 
 #[test]
 fn pages_are_small() {
-    assert!(STYLE.len() <= 6_000, "style {}", STYLE.len());
-    assert!(SCRIPT.len() <= 3_000, "script {}", SCRIPT.len());
+    assert!(STYLE.len() <= 6_600, "style {}", STYLE.len());
+    assert!(SCRIPT.len() <= 4_000, "script {}", SCRIPT.len());
     for_every_page(|name, html| {
         let most = if name.starts_with("security") { 24_000 } else { 15_000 };
         assert!(html.len() <= most || name.starts_with("setup-app"), "{name}: {}", html.len());
@@ -347,4 +372,40 @@ fn a_qr_code_has_its_corner_and_its_white_border() {
     assert!(svg.contains("viewBox=\"0 0 29 29\""), "{svg}");
     assert!(svg.contains("d=\"M4 4h7v1h-7z"), "{svg}");
     assert!(qr::svg(&"a".repeat(4_000)).is_err());
+}
+
+#[test]
+fn what_is_sent_after_a_page_are_parts_of_it() {
+    let texts = Texts::load().expect("texts are valid");
+    let sample = Sample { t: texts.of(Language::Ja), pages: Vec::new() };
+    for page in [CodePage::SignUp, CodePage::SignIn, CodePage::SetupPhone] {
+        let frame = sample.frame(page.here());
+        for (state, .., (told, resend)) in code_states() {
+            let waiting = waiting(page, told, resend);
+            let parts = WaitingParts { frame: frame.clone(), waiting: &waiting }.render().expect("renders");
+            assert_eq!(values(&parts, "id").iter().filter(|id| ["sent", "news", "help"].contains(id)).count(), 3);
+            assert_eq!(values(&parts, "data-events"), [page.events()], "{state}");
+            for part in parts.split_inclusive("</form>").filter(|part| part.contains("<form")) {
+                assert!(part.contains("name=\"csrf\" value=\"c5rf-t0ken\""), "{state}: {part}");
+            }
+        }
+        for done in [false, true] {
+            let over = WaitingOver { frame: frame.clone(), page, done }.render().expect("renders");
+            assert_eq!(values(&over, "id"), ["news"]);
+        }
+    }
+}
+
+#[test]
+fn a_failure_puts_another_way_before_the_reader_and_names_no_carrier() {
+    for_every_page(|name, html| {
+        let failed = name.starts_with("sign-in-code-sms-failed") || name.starts_with("sign-in-code-sms-held");
+        let button = html.contains("<button name=\"authenticator_id\" value=\"aut_2\">");
+        if name.starts_with("sign-in-code-sms") && !html.contains("href=\"/sign-in\"") {
+            let due = ["failed", "silence", "held", "unknown-long", "no-more"].iter().any(|state| name.contains(state));
+            assert_eq!(button, due, "{name}");
+            assert_eq!(html.contains("class=\"after\""), !due, "{name}: else it is there quietly");
+        }
+        assert!(!failed || html.contains("<p><a href=\"/sign-in/other-ways\">"), "{name}");
+    });
 }

@@ -71,6 +71,7 @@ async fn what_may_pass_is_not_kept(server: &TestServer) {
     let owner = Owner::with_two_methods(server, &site).await;
     let begun = owner.sign_in(&site).await.expect(201);
     server.phone.last_sms(PHONE).await;
+    server.settled().await;
     let resend = format!("/api/v1/sign-ins/{}/resend", begun.text("/id"));
     site.post_once(&resend, "k", &json!({})).await.expect(429);
     server.clock.advance(Span::seconds(30));

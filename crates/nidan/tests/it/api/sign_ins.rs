@@ -100,6 +100,7 @@ async fn another_message_is_spaced_and_has_an_end(server: &TestServer) {
     english["language"] = json!("en");
     let begun = site.post_json("/api/v1/sign-ins", &english).await.expect(201);
     let first = server.phone.last_sms(PHONE).await;
+    server.settled().await;
     let refused = resend(&site, &begun, &json!({})).await.expect(429);
     assert_eq!((refused.text("/reason"), refused.header("retry-after")), ("too_early".into(), Some("30")));
     assert_eq!(refused.text("/other_ways/0/channel"), "totp");
@@ -108,6 +109,7 @@ async fn another_message_is_spaced_and_has_an_end(server: &TestServer) {
     assert_eq!(again.text("/challenge/tag"), begun.text("/challenge/tag"));
     assert_ne!(again.text("/challenge/message_id"), begun.text("/challenge/message_id"));
     let second = server.phone.last_sms(PHONE).await;
+    server.settled().await;
     assert_eq!((second.language, crate::app::code_in(&second)), (first.language, crate::app::code_in(&first)));
     assert_eq!(first.language, "en");
     assert_eq!(resend(&site, &begun, &json!({})).await.expect(429).header("retry-after"), Some("60"));

@@ -2,7 +2,8 @@
 
 use futures_util::future::join_all;
 use nidan::send::demo_phone::DemoPhone;
-use nidan::send::worker::{Routes, Sender};
+use nidan::send::lines::Routes;
+use nidan::send::worker::Sender;
 use nidan::store::{Db, account, ceremony, message};
 use nidan_core::id::{self, Scoped};
 use nidan_core::ledger::State;
@@ -22,7 +23,7 @@ impl Flows {
     /// Another worker, with a phone of its own to count by.
     fn other_sender(&self) -> (Sender, DemoPhone) {
         let phone = DemoPhone::default();
-        (Sender::new(self.app.clone(), Routes { demo: Some(phone.clone()) }), phone)
+        (Sender::new(self.app.clone(), Routes::to_demo_phone(&self.app, &phone)), phone)
     }
 
     /// What became of the newest message of a sign-in.

@@ -5,6 +5,7 @@ mod bounds;
 mod devices;
 mod messages;
 mod names;
+mod routes;
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use nidan::flow::sign_in::{Proof, SignIn, SignInAnswer, Started, begin};
 use nidan::flow::{By, FlowError, Origin};
 use nidan::keys::KeyRing;
 use nidan::send::demo_phone::DemoPhone;
-use nidan::send::worker::{Routes, Sender};
+use nidan::send::lines::Routes;
+use nidan::send::worker::Sender;
 use nidan::store::Db;
 use nidan::store::authenticator::About;
 use nidan::store::client::Client;
@@ -70,7 +72,7 @@ impl Flows {
         let ring = KeyRing::create(&settings.keys_file, &random, START).expect("a key file");
         let (app, messages) = App::new(&settings, (db, ring), (clock, random)).expect("texts");
         let phone = DemoPhone::default();
-        let sender = Sender::new(app.clone(), Routes { demo: Some(phone.clone()) });
+        let sender = Sender::new(app.clone(), Routes::to_demo_phone(&app, &phone));
         Self { app, clock: hand, phone, sender, outbox: Mutex::new(messages), _keys: keys }
     }
 

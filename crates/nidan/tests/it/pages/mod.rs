@@ -5,3 +5,4 @@ mod limits;
 mod order;
 mod person;
 mod sign_in;
+mod waiting;

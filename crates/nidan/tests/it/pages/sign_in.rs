@@ -39,12 +39,14 @@ async fn a_resend_repeats_the_code_and_is_spaced(server: &TestServer) {
     let code = server.phone.sms_code(PHONE).await;
     let resend = async || leads_to(&person.browser.post_form("/sign-in/resend", &[]).await);
     for wait in [30, 60] {
+        server.settled().await;
         server.clock.advance(Span::seconds(wait - 1));
         assert_eq!(resend().await, "/sign-in/code?notice=not-sent");
         server.clock.advance(Span::seconds(1));
         assert_eq!(resend().await, "/sign-in/code?notice=sent-again");
         assert_eq!(server.phone.sms_code(PHONE).await, code);
     }
+    server.settled().await;
     server.clock.advance(Span::seconds(120));
     assert_eq!(resend().await, "/sign-in/code?notice=not-sent", "three messages are all");
     let page = person.browser.get("/sign-in/code?notice=not-sent").await.expect(200).body;

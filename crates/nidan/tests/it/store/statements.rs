@@ -6,7 +6,8 @@ use tokio_postgres::types::Type;
 use crate::postgres::TestDatabase;
 
 /// Statements with a text of their own for one database. Each needs a reason where it is declared.
-const WITH_TWO_TEXTS: [&str; 2] = ["nidan::store::account::HOLD", "nidan::store::migrate::KNOWN"];
+const WITH_TWO_TEXTS: [&str; 3] =
+    ["nidan::store::account::HOLD", "nidan::store::db::CLOCK", "nidan::store::migrate::KNOWN"];
 
 #[tokio::test]
 async fn all_are_understood_by_both_databases_with_the_same_parameters_and_columns() {

@@ -1,0 +1,88 @@
+//! A code's SMS certainly did not arrive: where the site has chosen so, it is sent once more by itself, over a route that has
+//! not failed it. It counts as if its owner had pressed, so that failures cannot make a flood.
+
+use std::sync::Arc;
+
+use nidan_core::ceremony::{Purpose, Resend};
+use nidan_core::id::{AccountId, MessageId};
+use nidan_core::message::Channel;
+use nidan_core::phone::PhoneNumber;
+use nidan_core::route::order;
+use nidan_core::secret::Secret;
+
+use super::Job;
+use super::look::judged;
+use super::open::{self, CodeMessage};
+use crate::app::App;
+use crate::store::message::{self, Cause, CauseKind, Leased};
+use crate::store::{StoreError, Tx, account, authenticator, ceremony};
+
+struct Failed {
+    account: AccountId,
+    message: MessageId,
+}
+
+/// Called once a message's failure is committed. Whatever speaks against another message (it is switched off, the sign-in is
+/// over, the message is not the newest, all were sent, no other route carries it) is no error: its owner is offered what
+/// there is. Nor is he worse off where the database fails meanwhile, which is logged.
+pub async fn after_failure(app: &Arc<App>, account: AccountId, message: MessageId) {
+    if app.policy.fallback_automatic == 0 {
+        return;
+    }
+    let job = Job::new(app, Failed { account, message });
+    match app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await {
+        Ok(Some(claimed)) => {
+            app.moved.notify(account);
+            app.dispatch([claimed]);
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, %message, "a message that failed was not sent over another route"),
+    }
+}
+
+impl Job<Failed> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Leased>, StoreError> {
+        let Failed { account, message } = &self.input;
+        let Some(account) = account::load(tx, &self.app, *account).await? else { return Ok(None) };
+        let Some(challenge) = message::challenge_of(tx, account.id, *message).await? else { return Ok(None) };
+        let Some(ceremony) = ceremony::of_challenge(tx, account.id, challenge).await? else { return Ok(None) };
+        let open = ceremony::load(tx, &account, ceremony).await?;
+        let is_open = |open: &ceremony::Open| {
+            open.challenge() == challenge && open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy).is_ok()
+        };
+        let Some(open) = open.filter(is_open) else { return Ok(None) };
+        let newest = message::newest(tx, account.id, challenge).await?;
+        let failed = |newest: &message::Newest| newest.id == *message && newest.state.failed();
+        let newest = newest.filter(|newest| failed(newest) && newest.channel == Channel::Sms);
+        let (Some(newest), Some(sent)) = (newest, ceremony::challenge(tx, account.id, challenge).await?) else {
+            return Ok(None);
+        };
+        let Resend::Send { n } = sent.challenge.resend(&judged(&self.app, &newest), self.now, &self.app.policy) else {
+            return Ok(None);
+        };
+        let method = match open.authenticator {
+            Some(id) => authenticator::find(tx, &account, id).await?,
+            None => None,
+        };
+        let Some(phone) = method.as_ref().and_then(|method| method.phone()) else { return Ok(None) };
+        if !self.has_another(phone, &message::failed_routes(tx, account.id, *message).await?) {
+            return Ok(None);
+        }
+        let password_right = open.ceremony.purpose == Purpose::SignIn;
+        let message = CodeMessage {
+            kind: newest.kind,
+            destination: Secret::new(phone.e164().to_owned()),
+            language: newest.language,
+            cause: Cause { kind: CauseKind::Fallback, client: open.client, password_right },
+        };
+        open::again(tx, &self.app, (&account, sent, n), message, self.now).await.map(Some)
+    }
+
+    /// Whether a route that has not failed carries SMS to this number.
+    fn has_another(&self, phone: &PhoneNumber, failed: &[String]) -> bool {
+        let app = &self.app;
+        let others = app.routes.iter().filter(|(name, _)| !failed.contains(name));
+        let others = others.map(|(name, carries)| (carries, app.routes_health.of(name)));
+        !order(others, Channel::Sms, Some(phone)).is_empty()
+    }
+}

@@ -1,0 +1,25 @@
+//! How fast messages go.
+
+use futures_util::future::join_all;
+
+use super::{Carrier, accepted};
+
+/// Three hundred owners at once, at a carrier that takes twenty in any second.
+#[tokio::test]
+async fn a_carriers_limit_is_kept_without_losing_or_doubling() {
+    let carrier = Carrier::start_with(&["--rate", "20"], |settings| settings.rate_per_second = 20).await;
+    let numbers: Vec<String> = (0..300).map(|owner| format!("+81900000{owner:03}00")).collect();
+    let began = tokio::time::Instant::now();
+    for outcome in join_all(numbers.iter().map(|number| carrier.send(number))).await {
+        accepted(outcome);
+    }
+    let took = began.elapsed();
+    assert!(took.as_secs_f64() <= 20.0, "{took:?}");
+    let throttled = carrier.smsc.told("refused").len();
+    assert!(throttled <= 15, "{throttled} of 300 were throttled");
+    assert_eq!(carrier.smsc.told("phone").len(), 300);
+    for number in &numbers {
+        assert_eq!(carrier.smsc.phone(&number[1..]).len(), 1, "{number}");
+    }
+    carrier.finish().await;
+}
