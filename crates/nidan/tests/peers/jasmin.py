@@ -1,7 +1,8 @@
 """The Jasmin SMS gateway between Nidan and a short message centre, as a real gateway stands between them.
 
-    jasmin.py start DIR UPSTREAM_PORT    starts Redis, RabbitMQ and Jasmin, all below DIR; prints the port to bind to
-    jasmin.py stop DIR                   stops all three
+    jasmin.py start DIR UPSTREAM_PORT [PER_SECOND]    starts Redis, RabbitMQ and Jasmin, all below DIR; prints the port to
+                                                      bind to, where so many messages a second are taken, or any number
+    jasmin.py stop DIR                                stops all three
 
 Runs with the Python that Jasmin is installed in. Nidan binds as "nidan", Jasmin binds upstream as "jasmin", each with the
 password "secret". Every port is free when it is taken, and on loopback alone.
@@ -19,6 +20,14 @@ import txamqp
 
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 BOUND_S = 60
+# Jasmin allows one of itself on a machine, by a lock in /tmp that outlives one which is killed. This gives each its own.
+RUN_WITH_LOCK = """
+import lockfile, runpy, sys
+lock, place = lockfile.FileLock, sys.argv[1]
+lockfile.FileLock = lambda _: lock(place)
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def free_ports(count):
@@ -115,13 +124,17 @@ port = {console}
 authentication = False
 [sm-listener]
 submit_retrial_delay_smppc_not_ready = 2
+[dlr]
 dlr_lookup_retry_delay = 1
 """
     )
     daemon = pathlib.Path(sys.executable).parent / "jasmind.py"
     options = ["--enable-dlr-lookup", "--enable-dlr-thrower", "--disable-http-api"]
-    command = [sys.executable, str(daemon), "-c", str(home / "jasmin.cfg"), *options]
-    process = launch(directory, "jasmin", command, {"ROOT_PATH": str(home), "LOG_PATH": str(home / "log")})
+    command = [sys.executable, "-c", RUN_WITH_LOCK, str(home / "lock"), str(daemon)]
+    command += ["-c", str(home / "jasmin.cfg"), *options]
+    # It compares a validity in UTC with the time of day where it runs.
+    environment = {"ROOT_PATH": str(home), "LOG_PATH": str(home / "log"), "TZ": "UTC"}
+    process = launch(directory, "jasmin", command, environment)
     wait_until_open(console, process, directory, "jasmin")
 
 
@@ -149,11 +162,17 @@ class Console:
         return self.read_to_prompt()
 
 
-def configure(console_port, upstream_port):
+def configure(console_port, upstream_port, per_second):
     console = Console(console_port)
     adding = {
         "group -a": ["gid group"],
-        "user -a": ["username nidan", "password secret", "gid group", "uid nidan"],
+        "user -a": [
+            "username nidan",
+            "password secret",
+            "gid group",
+            "uid nidan",
+            f"mt_messaging_cred quota smpps_throughput {per_second or 'none'}",
+        ],
         "smppccm -a": [
             "cid upstream",
             "host 127.0.0.1",
@@ -182,13 +201,13 @@ def configure(console_port, upstream_port):
         time.sleep(0.2)
 
 
-def start(directory, upstream_port):
+def start(directory, upstream_port, per_second=0):
     directory.mkdir(parents=True, exist_ok=True)
     redis, amqp, distribution, *jasmin = free_ports(7)
     start_redis(directory, redis)
     start_rabbitmq(directory, amqp, distribution)
     start_jasmin(directory, jasmin, amqp, redis)
-    configure(jasmin[3], upstream_port)
+    configure(jasmin[3], upstream_port, per_second)
     print(jasmin[0], flush=True)
 
 
@@ -205,9 +224,9 @@ def stop(directory):
 
 def main():
     match sys.argv[1:]:
-        case ["start", directory, upstream_port]:
+        case ["start", directory, *numbers] if len(numbers) in (1, 2):
             try:
-                start(pathlib.Path(directory).resolve(), int(upstream_port))
+                start(pathlib.Path(directory).resolve(), *map(int, numbers))
             except BaseException:
                 stop(pathlib.Path(directory).resolve())
                 raise
