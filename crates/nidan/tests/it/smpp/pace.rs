@@ -17,7 +17,7 @@ async fn a_carriers_limit_is_kept_without_losing_or_doubling() {
     assert!(took.as_secs_f64() <= 20.0, "{took:?}");
     let throttled = carrier.smsc.told("refused").len();
     assert!(throttled <= 15, "{throttled} of 300 were throttled");
-    assert_eq!(carrier.smsc.told("phone").len(), 300);
+    assert_eq!(carrier.smsc.tells("phone", 300).await.len(), 300);
     for number in &numbers {
         assert_eq!(carrier.smsc.phone(&number[1..]).len(), 1, "{number}");
     }
