@@ -140,7 +140,7 @@ impl Bare {
             destination: Address::destination(NUMBER).map_err(address)?,
             validity_period: validity(dispatch.expires_at.ms()),
             receipt: settings.receipts,
-            short_message: encode(TEXT).ok_or_else(|| Failure("the text does not fit".into()))?,
+            short_message: encode(TEXT, settings.alphabet).ok_or_else(|| Failure("the text does not fit".into()))?,
         };
         self.session.submit(0, &submit, Duration::ZERO).map_err(|not_now| Failure(not_now.to_string()))?;
         Ok(self.session.output().to_vec())

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use nidan_core::language::Language;
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
+use nidan_wire::smpp::Coding;
 use serde_json::{Value, json};
 
 use super::start::{Schema, Started, bind, start};
@@ -127,6 +128,7 @@ async fn run_smpp(arguments: &Smpp) -> Result<(), Failure> {
         sender: "Nidan".into(),
         sender_ton: None,
         sender_npi: None,
+        alphabet: Coding::Gsm7,
         enquire_after: Span::seconds(30),
         answer_within: Span::seconds(10),
         receipts: false,

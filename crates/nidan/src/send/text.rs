@@ -3,6 +3,7 @@
 use nidan_core::language::Language;
 use nidan_core::message::{MessageKind, TooLong, fit};
 use nidan_core::secret::Secret;
+use nidan_wire::sms_text::{Alphabet, units};
 
 use super::html::{self, Said};
 use crate::config::Site;
@@ -44,8 +45,8 @@ const fn wording(kind: MessageKind) -> Wording {
     }
 }
 
-/// Writes a message. A brand with which an English SMS does not fit gives way to the domain: one Japanese letter in it
-/// leaves the text 70 units in place of 160.
+/// Writes a message. In an English SMS the domain stands for a brand that is not in GSM-7: one Japanese letter leaves the
+/// text 70 units in place of 160.
 ///
 /// # Errors
 /// An SMS does not fit one segment: [`mistakes`] finds that out before the server starts.
@@ -56,12 +57,12 @@ pub fn write(
 ) -> Result<Written, TooLong> {
     match wording(kind) {
         Wording::Sms(sms) => {
-            let write = |brand| write_sms((texts, language, sms), (brand, &site.domain), filling);
-            let text = match (write(&site.name), language) {
-                (Err(_), Language::En) => write(&site.domain),
-                (text, Language::En | Language::Ja) => text,
+            let brand = match (language, units(&site.name).alphabet) {
+                (Language::En, Alphabet::Ucs2) => &site.domain,
+                (Language::En, Alphabet::Gsm7) | (Language::Ja, _) => &site.name,
             };
-            Ok(Written { subject: None, text: text?, html: None })
+            let text = write_sms((texts, language, sms), (brand, &site.domain), filling)?;
+            Ok(Written { subject: None, text, html: None })
         }
         Wording::Email(email) => Ok(write_email((texts, language, email), &site.name, filling)),
     }
@@ -79,9 +80,8 @@ fn write_sms(
         ("tag", filling.tag.into()),
         ("serial", filling.serial.into()),
     ];
-    let full = Secret::new(texts.get(language, sms.full(), &args));
-    let compact = Secret::new(texts.get(language, sms.compact(), &args));
-    fit(full.expose(), compact.expose()).map(|fitted| Secret::new(fitted.text.to_owned()))
+    let wordings = sms.wordings().map(|key| Secret::new(texts.get(language, key, &args)));
+    fit(wordings.each_ref().map(|wording| wording.expose().as_str())).map(|fitted| Secret::new(fitted.text.to_owned()))
 }
 
 fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &str, filling: &Filling<'_>) -> Written {

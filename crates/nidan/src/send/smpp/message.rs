@@ -25,7 +25,7 @@ pub(super) fn sender(settings: &Smpp) -> Result<Address, String> {
 pub(super) fn parts(route: &Route, dispatch: &Dispatch) -> Result<Vec<SubmitSm>, Reason> {
     let destination = Address::destination(dispatch.destination.expose()).map_err(|_| Reason::DestinationRefused)?;
     let [reference] = route.random.bytes();
-    let texts = split(dispatch.text.expose(), reference).ok_or(Reason::MessageRefused)?;
+    let texts = split(dispatch.text.expose(), reference, route.settings.alphabet).ok_or(Reason::MessageRefused)?;
     let last = texts.len() - 1;
     let part = |(place, short_message)| SubmitSm {
         source: route.sender.clone(),
