@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use nidan::config::ways::Smpp;
 use nidan::send::smpp::bind;
 use nidan_wire::smpp::encoding::encode;
-use nidan_wire::smpp::{Address, Event, Status, SubmitSm, validity};
+use nidan_wire::smpp::{Address, Coding, Event, Status, SubmitSm, validity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
@@ -77,6 +77,6 @@ fn submit_sm(settings: &Smpp) -> SubmitSm {
         destination: Address::destination("+819099999901").expect("a number"),
         validity_period: validity(expires_at.ms()),
         receipt: false,
-        short_message: encode(TEXT).expect("one message"),
+        short_message: encode(TEXT, Coding::Gsm7).expect("one message"),
     }
 }

@@ -19,7 +19,7 @@ async fn a_carriers_limit_is_kept_without_losing_or_doubling() {
     // A complaint makes it a quarter slower for five seconds. On a busy machine there are some.
     let slower = std::time::Duration::from_millis(1_250) * throttled;
     assert!(took.saturating_sub(slower).as_secs() < 20, "{took:?}, {throttled} throttled");
-    assert_eq!(carrier.smsc.told("phone").len(), 300);
+    assert_eq!(carrier.smsc.tells("phone", 300).await.len(), 300);
     for number in &numbers {
         assert_eq!(carrier.smsc.phone(&number[1..]).len(), 1, "{number}");
     }
