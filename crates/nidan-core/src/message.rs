@@ -1,6 +1,6 @@
 //! What kinds of messages there are, and whether a text fits into one.
 
-use nidan_wire::sms_text::{self, Units};
+use nidan_wire::sms_text::{self, Alphabet, Units};
 
 /// The way a message goes. Its number is stored; 2 is kept for calls.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -125,24 +125,29 @@ pub struct TooLong {
 }
 
 /// Takes the first wording that one short message holds, of the full, the compact and the shortest. Two segments are never
-/// sent: they cost twice and arrive apart.
+/// sent: they cost twice and arrive apart. `gsm7_units` is how many units a text of the GSM 7 bit alphabet has on its way: 160,
+/// less where the carrier takes another alphabet.
 ///
 /// # Errors
 /// [`TooLong`] if none fits.
-pub fn fit([full, compact, shortest]: [&str; 3]) -> Result<Fitted<'_>, TooLong> {
+pub fn fit([full, compact, shortest]: [&str; 3], gsm7_units: usize) -> Result<Fitted<'_>, TooLong> {
+    let units = |text| match sms_text::units(text) {
+        Units { alphabet: Alphabet::Gsm7, used, .. } => Units { alphabet: Alphabet::Gsm7, used, limit: gsm7_units },
+        ucs2 => ucs2,
+    };
     for (text, wording) in [(full, Wording::Full), (compact, Wording::Compact), (shortest, Wording::Shortest)] {
-        let units = sms_text::units(text);
+        let units = units(text);
         if units.fit_one_message() {
             return Ok(Fitted { text, wording, units });
         }
     }
-    Err(TooLong { excess: sms_text::units(shortest).excess() })
+    Err(TooLong { excess: units(shortest).excess() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nidan_wire::sms_text::Alphabet;
+    use nidan_wire::sms_text::GSM7_LIMIT;
     use proptest::prelude::*;
 
     /// Domain and code of a message's last line, `@example.jp #482916`, as a phone reads them to fill the code in on that site
@@ -180,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_fullest_wording_that_fits_is_taken() {
-        let taken = |wordings: [&str; 3]| fit(wordings).map(|fitted| (fitted.wording, fitted.units.used));
+        let taken = |wordings: [&str; 3]| fit(wordings, GSM7_LIMIT).map(|fitted| (fitted.wording, fitted.units.used));
         let ja = [JA_SIGN_IN, JA_COMPACT, JA_SHORTEST];
         assert_eq!(taken(ja), Ok((Wording::Full, 66)));
         // The domain stands in each once: four units more still fit, five do not.
@@ -263,7 +268,7 @@ mod tests {
         ) {
             let wordings = [full.as_str(), &compact, &shortest];
             let first = wordings.iter().position(|text| sms_text::units(text).fit_one_message());
-            match fit(wordings) {
+            match fit(wordings, GSM7_LIMIT) {
                 Ok(fitted) => {
                     prop_assert!(fitted.units.used <= fitted.units.limit);
                     prop_assert_eq!(first, Some(fitted.wording as usize));

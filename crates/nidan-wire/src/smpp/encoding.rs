@@ -7,7 +7,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::sms_text::gsm7_codes;
+use crate::sms_text::{GSM7_LIMIT, UCS2_LIMIT, gsm7_codes};
 
 /// The user data header of a part: its own length, information element 0 (8-bit reference), three octets, then reference,
 /// parts, and which part it is, from 1: 3GPP TS 23.040 §9.2.3.24.1.
@@ -34,6 +34,15 @@ impl Coding {
             (Self::Ucs2, _) => true,
         };
         if text.chars().all(fits) { self } else { Self::Ucs2 }
+    }
+
+    /// Units that one message has for a text of the GSM 7 bit alphabet.
+    pub const fn gsm7_units(self) -> usize {
+        match self {
+            Self::Gsm7 => GSM7_LIMIT,
+            Self::Latin1 => 140,
+            Self::Ucs2 => UCS2_LIMIT,
+        }
     }
 
     const fn data_coding(self) -> u8 {

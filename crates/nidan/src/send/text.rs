@@ -17,6 +17,8 @@ pub struct Filling<'a> {
     pub tag: &'a str,
     /// Which of the account's messages of the day.
     pub serial: i64,
+    /// Units that an SMS without Japanese has on its way.
+    pub sms_units: usize,
 }
 
 /// A message ready for a route.
@@ -81,7 +83,8 @@ fn write_sms(
         ("serial", filling.serial.into()),
     ];
     let wordings = sms.wordings().map(|key| Secret::new(texts.get(language, key, &args)));
-    fit(wordings.each_ref().map(|wording| wording.expose().as_str())).map(|fitted| Secret::new(fitted.text.to_owned()))
+    let fitted = fit(wordings.each_ref().map(|wording| wording.expose().as_str()), filling.sms_units);
+    fitted.map(|fitted| Secret::new(fitted.text.to_owned()))
 }
 
 fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &str, filling: &Filling<'_>) -> Written {
@@ -110,9 +113,10 @@ fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &
 }
 
 /// The texts that do not fit one segment for this site, with eight digits and a two-digit serial, the longest there are:
-/// name of the language and units too many. Empty for a site whose messages can be sent.
-pub fn mistakes(texts: &Texts, site: &Site) -> Vec<(Language, TooLong)> {
-    let filling = Filling { code: "00000000", tag: "KX", serial: 30 };
+/// name of the language and units too many. Empty for a site whose messages can be sent, with so many
+/// units in an SMS without Japanese.
+pub fn mistakes(texts: &Texts, site: &Site, sms_units: usize) -> Vec<(Language, TooLong)> {
+    let filling = Filling { code: "00000000", tag: "KX", serial: 30, sms_units };
     let sms = MessageKind::ALL.into_iter().filter(|kind| matches!(wording(*kind), Wording::Sms(_)));
     let pairs = sms.flat_map(|kind| Language::ALL.into_iter().map(move |language| (kind, language)));
     pairs
@@ -126,14 +130,15 @@ pub fn mistakes(texts: &Texts, site: &Site) -> Vec<(Language, TooLong)> {
 mod tests {
     use super::*;
     use crate::config::Settings;
+    use nidan_wire::sms_text::GSM7_LIMIT;
 
     #[test]
     fn a_site_with_a_japanese_brand_writes_to_those_who_read_english() {
         let listen = "127.0.0.1:8080".parse().expect("an address");
         let site = Settings::demo(listen, std::path::Path::new("."), Language::Ja).site;
         let texts = Texts::load().expect("texts");
-        assert_eq!(mistakes(&texts, &site), []);
-        let filling = Filling { code: "482916", tag: "KX", serial: 2 };
+        assert_eq!(mistakes(&texts, &site, GSM7_LIMIT), []);
+        let filling = Filling { code: "482916", tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
         let text = |language| {
             let written = write((&texts, &site), (MessageKind::SignInCode, language), &filling).expect("fits");
             written.text.expose().lines().next().map(str::to_owned)
@@ -147,7 +152,7 @@ mod tests {
         let listen = "127.0.0.1:8080".parse().expect("an address");
         let mut site = Settings::demo(listen, std::path::Path::new("."), Language::Ja).site;
         site.domain = format!("{}.example.jp", "id".repeat(30));
-        let mistakes = mistakes(&Texts::load().expect("texts"), &site);
+        let mistakes = mistakes(&Texts::load().expect("texts"), &site, GSM7_LIMIT);
         assert!(mistakes.iter().any(|(language, _)| *language == Language::Ja), "{mistakes:?}");
     }
 }

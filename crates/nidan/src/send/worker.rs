@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 
 use super::health;
+use super::lease::Renewals;
 use super::lines::{Permit, Route, Routes};
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
@@ -131,6 +132,7 @@ fn every(pause: Duration) -> Interval {
 pub struct Sender {
     app: Arc<App>,
     routes: Routes,
+    renewals: Renewals,
     /// Places by channel, so that a route that hangs holds up no other channel.
     places: Arc<[(Channel, Semaphore); Channel::ALL.len()]>,
     /// Whether what has not begun is left to the ledger.
@@ -168,13 +170,15 @@ struct Carried {
 struct Job {
     app: Arc<App>,
     leased: Leased,
-    route: String,
+    /// None: nothing is sent yet.
+    route: Option<Arc<Route>>,
 }
 
 impl Sender {
     /// A sender without a worker of its own: for tests that own the time.
     pub fn new(app: Arc<App>, routes: Routes) -> Self {
         Self {
+            renewals: Renewals::new(app.clone()),
             app,
             routes,
             places: Arc::new(Channel::ALL.map(|channel| (channel, Semaphore::new(AT_ONCE)))),
@@ -199,7 +203,7 @@ impl Sender {
             Waited::Lost => return Ok(()),
             Waited::Stopping => return self.put_back(leased, self.app.clock.now(), None).await,
         };
-        let job = Job { app: self.app.clone(), leased, route: String::new() };
+        let job = Job { app: self.app.clone(), leased, route: None };
         let letter = self.app.db.read(job, |tx, job| Box::pin(job.letter(tx))).await?;
         let Some(letter) = letter else { return Ok(()) };
         if self.app.clock.now() >= letter.expires_at {
@@ -252,7 +256,7 @@ impl Sender {
         if !self.pay(route, day).await? {
             return Ok(Tried::Answered(Outcome::NotTaken(Reason::CostCap)));
         }
-        let job = Job { app: self.app.clone(), leased: carried.leased, route: route.name.clone() };
+        let job = Job { app: self.app.clone(), leased: carried.leased, route: Some(route.clone()) };
         let dispatch = match self.app.db.transact(job, |tx, job| Box::pin(job.ready(tx))).await {
             Ok(Some(dispatch)) => dispatch,
             not_ours => {
@@ -300,42 +304,34 @@ impl Sender {
     async fn waiting<T>(&self, leased: Leased, work: impl Future<Output = T>) -> Waited<T> {
         let mut leave = self.leave.subscribe();
         let leaving = async { drop(leave.wait_for(|leave| *leave).await) };
-        let (mut work, mut renew, mut leaving) = (pin!(work), self.renewals(), pin!(leaving));
+        let (mut work, mut renew, mut leaving) = (pin!(work), self.renewal_times(), pin!(leaving));
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return Waited::Done(done),
                 () = &mut leaving => return Waited::Stopping,
-                _ = renew.tick() => if !self.renew(leased).await { return Waited::Lost },
+                _ = renew.tick() => if !self.renewals.renew(leased).await { return Waited::Lost },
             }
         }
     }
 
     /// Awaits the end of `work`, whoever has the lease then.
     async fn holding<T>(&self, leased: Leased, work: impl Future<Output = T>) -> T {
-        let (mut work, mut renew) = (pin!(work), self.renewals());
+        let (mut work, mut renew) = (pin!(work), self.renewal_times());
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                _ = renew.tick() => drop(self.renew(leased).await),
+                _ = renew.tick() => drop(self.renewals.renew(leased).await),
             }
         }
     }
 
-    fn renewals(&self) -> Interval {
+    fn renewal_times(&self) -> Interval {
         let pause = Duration::from_millis(u64::try_from(self.app.policy.message_lease.as_ms() / 3).unwrap_or(1).max(1));
         let mut renewals = interval_at(Instant::now() + pause, pause);
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         renewals
-    }
-
-    /// Whether the message is still ours, as far as can be told: a database that is away for a moment takes nothing from us.
-    async fn renew(&self, leased: Leased) -> bool {
-        let until = self.app.clock.now().plus(self.app.policy.message_lease);
-        let renewed =
-            self.app.db.transact((leased, until), |tx, (leased, until)| Box::pin(message::renew(tx, *leased, *until)));
-        renewed.await.unwrap_or(true)
     }
 
     /// Pays for a message of `route`; `false` if the day's cap does not allow it.
@@ -512,8 +508,9 @@ impl Job {
     /// Marks the message as on the wire and writes its text; `None` if it is not ours to send any more.
     async fn ready(&self, tx: &mut Tx<'_>) -> Result<Option<Dispatch>, StoreError> {
         let (app, leased) = (&*self.app, self.leased);
+        let Some(route) = &self.route else { return Ok(None) };
         let Some(account) = account::load(tx, app, leased.account).await? else { return Ok(None) };
-        let wired = message::wire(tx, &account, leased, &self.route, app.clock.now()).await?;
+        let wired = message::wire(tx, &account, leased, &route.name, app.clock.now()).await?;
         let Some(outgoing) = wired else { return Ok(None) };
         let sent = match outgoing.challenge {
             Some(id) if outgoing.kind.carries_code() => ceremony::challenge(tx, account.id, id).await?,
@@ -534,7 +531,7 @@ impl Job {
             tag = sent.tag;
         }
         let code = code.as_ref().map_or("", |code| code.expose());
-        let filling = Filling { code, tag: &tag, serial: outgoing.serial };
+        let filling = Filling { code, tag: &tag, serial: outgoing.serial, sms_units: route.sms_units };
         let written = write((&app.texts, &app.site), (outgoing.kind, outgoing.language), &filling);
         let written = written.map_err(|_| StoreError::corrupt("message.kind", "its text does not fit one segment"))?;
         Ok(Some(Dispatch {

@@ -2,7 +2,9 @@
 //! on. Run by `./check gateways`, which installs it.
 
 mod messages;
+#[expect(clippy::print_stdout, reason = "the figures are what these tests are run for")]
 mod outage;
+#[expect(clippy::print_stdout, reason = "the figures are what these tests are run for")]
 mod throttling;
 
 use std::fs;
@@ -50,6 +52,7 @@ impl Jasmin {
     }
 
     fn script(&self, what: &str, arguments: impl Iterator<Item = String>) -> String {
+        #[expect(clippy::disallowed_methods, reason = "a test has no settings file")]
         let python = std::env::var("NIDAN_TEST_JASMIN").expect("NIDAN_TEST_JASMIN is set by ./check gateways");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/jasmin.py");
         let mut command = Command::new(python);
