@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { launch, Reader, SIZES } from './browser.mjs';
 import { Owner } from './owner.mjs';
-import { startServer } from './server.mjs';
+import { startServer, until } from './server.mjs';
 
 let server;
 let browser;
@@ -106,6 +106,11 @@ test('a resend that comes too early sends nothing and says so; the code stays', 
   const { reader, owner } = await signedOut('resend', { language: 'ja', javaScript: false });
   await owner.typePassword(reader);
   const code = await owner.announcedCode(reader);
+  // While the message is being sent there is no button.
+  await until('the button', async () => {
+    await reader.goto('/sign-in/code');
+    return (await reader.form('/sign-in/resend').count()) > 0;
+  });
   await reader.send('/sign-in/resend');
   await reader.looksAt('/sign-in/code', 'too-early');
   assert.ok((await reader.page.locator('[role="status"]:visible, [role="alert"]:visible').count()) > 0, await reader.text());

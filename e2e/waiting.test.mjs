@@ -28,7 +28,7 @@ const STATES = { accepted: 2, rejected: 3, ambiguous: 4, delivered: 5, undeliver
 const SAID = {
   ja: {
     accepted: '携帯電話会社に渡しました。',
-    delivered: '届きました。電話をご覧ください。',
+    delivered: '届きました。SMSをご確認ください。',
     undelivered: 'SMSを届けられませんでした。',
     ambiguous: '届いたか、まだ分かりません。',
     rejected: 'SMSを届けられませんでした。',

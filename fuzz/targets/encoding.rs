@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nidan_wire::smpp::encoding::{encode, split};
+use nidan_wire::smpp::encoding::{Coding, encode, split};
 use nidan_wire::sms_text::units;
 
 fuzz_target!(|input: (u8, &str)| {
     let (reference, text) = input;
     let needed = units(text);
-    assert_eq!(encode(text).is_some(), needed.fit_one_message());
-    let Some(parts) = split(text, reference) else {
+    assert_eq!(encode(text, Coding::Gsm7).is_some(), needed.fit_one_message());
+    let Some(parts) = split(text, reference, Coding::Gsm7) else {
         assert!(needed.used > 255 * 66);
         return;
     };

@@ -88,7 +88,7 @@ impl Run {
             destination: Address::destination("819012345678").expect("a number"),
             validity_period: validity(0),
             receipt: true,
-            short_message: encoding::encode("482916").expect("short"),
+            short_message: encoding::encode("482916", encoding::Coding::Gsm7).expect("short"),
         };
         if self.session.submit(self.key, &submit, self.now).is_ok() {
             self.open.insert(self.key);

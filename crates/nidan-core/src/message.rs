@@ -1,6 +1,6 @@
 //! What kinds of messages there are, and whether a text fits into one.
 
-use nidan_wire::sms_text::{self, Units};
+use nidan_wire::sms_text::{self, Alphabet, Units};
 
 /// The way a message goes. Its number is stored; 2 is kept for calls.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -94,13 +94,15 @@ impl MessageKind {
     }
 }
 
-/// Which of the two wordings was taken.
+/// Which of the three wordings was taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wording {
     /// The one that explains.
     Full,
     /// The one for long brands and domains.
     Compact,
+    /// The one for the longest: nothing but what a message has to have.
+    Shortest,
 }
 
 /// A text that fits into one short message.
@@ -114,33 +116,38 @@ pub struct Fitted<'a> {
     pub units: Units,
 }
 
-/// Neither wording fits: brand and domain are too long for one short message. A mistake of the settings, not of an owner.
+/// No wording fits: brand and domain are too long for one short message. A mistake of the settings, not of an owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the text is {excess} units too long for one short message")]
 pub struct TooLong {
-    /// Units that the compact wording has too many, of 70 (160 without Japanese).
+    /// Units that the shortest wording has too many, of 70 (160 without Japanese).
     pub excess: usize,
 }
 
-/// Takes the full wording if one short message holds it, else the compact one. Two segments are never sent: they cost
-/// twice and arrive apart.
+/// Takes the first wording that one short message holds, of the full, the compact and the shortest. Two segments are never
+/// sent: they cost twice and arrive apart. `gsm7_units` is how many units a text of the GSM 7 bit alphabet has on its way: 160,
+/// less where the carrier takes another alphabet.
 ///
 /// # Errors
-/// [`TooLong`] if neither fits.
-pub fn fit<'a>(full: &'a str, compact: &'a str) -> Result<Fitted<'a>, TooLong> {
-    for (text, wording) in [(full, Wording::Full), (compact, Wording::Compact)] {
-        let units = sms_text::units(text);
+/// [`TooLong`] if none fits.
+pub fn fit([full, compact, shortest]: [&str; 3], gsm7_units: usize) -> Result<Fitted<'_>, TooLong> {
+    let units = |text| match sms_text::units(text) {
+        Units { alphabet: Alphabet::Gsm7, used, .. } => Units { alphabet: Alphabet::Gsm7, used, limit: gsm7_units },
+        ucs2 => ucs2,
+    };
+    for (text, wording) in [(full, Wording::Full), (compact, Wording::Compact), (shortest, Wording::Shortest)] {
+        let units = units(text);
         if units.fit_one_message() {
             return Ok(Fitted { text, wording, units });
         }
     }
-    Err(TooLong { excess: sms_text::units(compact).excess() })
+    Err(TooLong { excess: units(shortest).excess() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nidan_wire::sms_text::Alphabet;
+    use nidan_wire::sms_text::GSM7_LIMIT;
     use proptest::prelude::*;
 
     /// Domain and code of a message's last line, `@example.jp #482916`, as a phone reads them to fill the code in on that site
@@ -155,6 +162,7 @@ mod tests {
     const JA_SIGN_IN: &str =
         "【例社】確認コード 482916\n画面の記号がKXの時だけ入力\n本日2通目・誰にも教えないで\n@example.jp #482916";
     const JA_COMPACT: &str = "【例社】確認コード 482916\n画面がKXの時だけ入力(2通目)\n@example.jp #482916";
+    const JA_SHORTEST: &str = "例社 482916\n2通目KX\n@example.jp #482916";
     const JA_SETUP: &str =
         "【例社】2段階認証の設定コード 482916\nお心当たりがなければ破棄してください\n@example.jp #482916";
     const EN_SIGN_IN: &str = "482916 is your Example sign-in code. Enter it only if your screen shows KX. Text 2 today. \
@@ -163,9 +171,13 @@ mod tests {
     /// Counted by hand.
     #[test]
     fn the_texts_take_the_units_that_are_stated() {
-        for (text, used, limit) in
-            [(JA_SIGN_IN, 66, 70), (JA_COMPACT, 53, 70), (JA_SETUP, 61, 70), (EN_SIGN_IN, 140, 160)]
-        {
+        for (text, used, limit) in [
+            (JA_SIGN_IN, 66, 70),
+            (JA_COMPACT, 53, 70),
+            (JA_SHORTEST, 35, 70),
+            (JA_SETUP, 61, 70),
+            (EN_SIGN_IN, 140, 160),
+        ] {
             let units = sms_text::units(text);
             assert_eq!((units.used, units.limit), (used, limit), "{text}");
         }
@@ -173,29 +185,32 @@ mod tests {
 
     #[test]
     fn the_fullest_wording_that_fits_is_taken() {
-        let taken = |full: &str, compact: &str| fit(full, compact).map(|fitted| (fitted.wording, fitted.units.used));
-        assert_eq!(taken(JA_SIGN_IN, JA_COMPACT), Ok((Wording::Full, 66)));
+        let taken = |wordings: [&str; 3]| fit(wordings, GSM7_LIMIT).map(|fitted| (fitted.wording, fitted.units.used));
+        let ja = [JA_SIGN_IN, JA_COMPACT, JA_SHORTEST];
+        assert_eq!(taken(ja), Ok((Wording::Full, 66)));
         // The domain stands in each once: four units more still fit, five do not.
-        let domain = |text: &str, domain: &str| text.replace("example.jp", domain);
         for (name, outcome) in [
             ("example.co.jp", Ok((Wording::Full, 69))),
             ("examples.co.jp", Ok((Wording::Full, 70))),
             ("examples1.co.jp", Ok((Wording::Compact, 58))),
-            ("id.examples.example.co.jp.jp", Err(TooLong { excess: 1 })),
-            ("id.examples.example.co.jp.jp.jp", Err(TooLong { excess: 4 })),
+            ("id.examples.example.co.jp.j", Ok((Wording::Compact, 70))),
+            ("id.examples.example.co.jp.jp", Ok((Wording::Shortest, 53))),
+            ("id.examples.example.examples.example.co.jp.jp", Ok((Wording::Shortest, 70))),
+            ("id.examples.example.examples.example.co.jp.jp.jp", Err(TooLong { excess: 3 })),
         ] {
-            assert_eq!(taken(&domain(JA_SIGN_IN, name), &domain(JA_COMPACT, name)), outcome, "{name}");
+            let named = ja.map(|text| text.replace("example.jp", name));
+            assert_eq!(taken(named.each_ref().map(String::as_str)), outcome, "{name}");
         }
         // One letter outside GSM-7 in the brand turns the English text to UCS-2, and 160 to 70.
         let foreign = EN_SIGN_IN.replace("Example", "Exāmple");
         assert_eq!(sms_text::units(&foreign).alphabet, Alphabet::Ucs2);
-        assert_eq!(taken(&foreign, "482916 (KX)\n@example.com #482916"), Ok((Wording::Compact, 32)));
+        assert_eq!(taken([&foreign, "482916 (KX)\n@example.com #482916", ""]), Ok((Wording::Compact, 32)));
         assert_eq!(TooLong { excess: 4 }.to_string(), "the text is 4 units too long for one short message");
     }
 
     #[test]
     fn phones_read_the_last_line() {
-        for text in [JA_SIGN_IN, JA_COMPACT, JA_SETUP] {
+        for text in [JA_SIGN_IN, JA_COMPACT, JA_SHORTEST, JA_SETUP] {
             assert_eq!(text.lines().last().and_then(parse_origin_bound), Some(("example.jp", "482916")));
         }
         assert_eq!(EN_SIGN_IN.lines().last().and_then(parse_origin_bound), Some(("example.com", "482916")));
@@ -248,17 +263,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_fits_and_what_is_refused_does_not(full in "\\PC{0,90}", compact in "\\PC{0,90}") {
-            match fit(&full, &compact) {
+        fn what_is_taken_fits_and_what_is_refused_does_not(
+            full in "\\PC{0,90}", compact in "\\PC{0,90}", shortest in "\\PC{0,90}",
+        ) {
+            let wordings = [full.as_str(), &compact, &shortest];
+            let first = wordings.iter().position(|text| sms_text::units(text).fit_one_message());
+            match fit(wordings, GSM7_LIMIT) {
                 Ok(fitted) => {
                     prop_assert!(fitted.units.used <= fitted.units.limit);
-                    prop_assert_eq!(fitted.wording == Wording::Full, sms_text::units(&full).fit_one_message());
-                    prop_assert_eq!(fitted.text, if fitted.wording == Wording::Full { &full } else { &compact });
+                    prop_assert_eq!(first, Some(fitted.wording as usize));
+                    prop_assert_eq!(fitted.text, wordings[fitted.wording as usize]);
                 }
                 Err(TooLong { excess }) => {
-                    let units = sms_text::units(&compact);
+                    let units = sms_text::units(&shortest);
                     prop_assert_eq!(units.used, units.limit + excess);
-                    prop_assert!(excess > 0 && !sms_text::units(&full).fit_one_message());
+                    prop_assert!(excess > 0 && first.is_none());
                 }
             }
         }

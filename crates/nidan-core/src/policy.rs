@@ -66,7 +66,8 @@ pub struct Policy {
     pub route_delivered_percent_min: u8,
     /// Route health: median of the time to a receipt above which a route is slow: when another way is offered to who waits.
     pub route_slow_after: Span,
-    /// Route health: time to a receipt above which a message of a quick route counts as stuck.
+    /// Route health: time to a receipt above which a message of a quick route counts as stuck. Less than the
+    /// first `resend_wait` by more than the pause between two verdicts: what a carrier only holds is not doubled by a press.
     pub route_stalled_after: Span,
     /// Route health: newest messages that must be stuck before a route counts as stalled.
     pub route_stalled_samples_min: u16,
@@ -230,7 +231,7 @@ const DEFAULT: Policy = Policy {
     route_relapse_span: Span::minutes(60),
     route_delivered_percent_min: 50,
     route_slow_after: Span::seconds(45),
-    route_stalled_after: Span::seconds(30),
+    route_stalled_after: Span::seconds(20),
     route_stalled_samples_min: 3,
     route_receipts_min: 5,
     idempotency_life: Span::days(1),

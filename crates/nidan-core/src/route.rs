@@ -99,11 +99,10 @@ pub fn health(
     was_sick: bool,
     (now, policy): (Timestamp, &Policy),
 ) -> Health {
-    if is_sick(samples, receipts_expected, was_sick, (now, policy)) {
-        return Health::Sick;
-    }
     match receipts_expected {
+        // Before sick: what is held in a queue looks lost after a while, and would arrive after all.
         true if is_stalled(samples, now, policy) => Health::Stalled,
+        _ if is_sick(samples, receipts_expected, was_sick, (now, policy)) => Health::Sick,
         true if is_slow(samples, policy) => Health::Slow,
         true | false => Health::Good,
     }

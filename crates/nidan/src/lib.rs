@@ -13,6 +13,7 @@ pub mod password_hash;
 pub mod send;
 pub mod store;
 pub mod texts;
+pub mod tls;
 pub mod web;
 
 #[cfg(test)]

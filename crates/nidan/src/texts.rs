@@ -140,7 +140,7 @@ impl T<'_> {
     }
 }
 
-/// The SMS that Nidan sends. Both texts take `brand`, `domain`, `code`, `tag` and `serial`.
+/// The SMS that Nidan sends. Every wording takes `brand`, `domain`, `code`, `tag` and `serial`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmsText {
     /// The second step of a sign-in.
@@ -150,19 +150,11 @@ pub enum SmsText {
 }
 
 impl SmsText {
-    /// Key of the text that is sent when it fits one segment.
-    pub fn full(self) -> &'static str {
+    /// Keys of its wordings, the fullest first. The first that fits one segment is sent.
+    pub fn wordings(self) -> [&'static str; 3] {
         match self {
-            Self::SignIn => "sms-sign-in",
-            Self::Setup => "sms-setup",
-        }
-    }
-
-    /// Key of the shorter text, for long brands and domains.
-    pub fn compact(self) -> &'static str {
-        match self {
-            Self::SignIn => "sms-sign-in-compact",
-            Self::Setup => "sms-setup-compact",
+            Self::SignIn => ["sms-sign-in", "sms-sign-in-compact", "sms-sign-in-shortest"],
+            Self::Setup => ["sms-setup", "sms-setup-compact", "sms-setup-shortest"],
         }
     }
 }

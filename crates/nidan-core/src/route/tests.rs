@@ -113,16 +113,19 @@ fn a_route_is_slow_by_the_median_of_its_receipts() {
 #[test]
 fn a_route_is_stalled_whose_newest_messages_wait_unlike_the_earlier() {
     let early = |count| samples(count, 120, State::Delivered, Some(3));
-    let stuck = |count| samples(count, 31, State::Accepted, None);
+    let stuck = |count| samples(count, 21, State::Accepted, None);
     assert_eq!(judge(&[early(5), stuck(3)], true, false), Health::Stalled);
     assert_eq!(judge(&[early(5), stuck(2)], true, false), Health::Good);
     assert_eq!(judge(&[early(4), stuck(3)], true, false), Health::Good);
-    assert_eq!(judge(&[early(5), samples(3, 30, State::Accepted, None)], true, false), Health::Good);
+    assert_eq!(judge(&[early(5), samples(3, 20, State::Accepted, None)], true, false), Health::Good);
     let young = samples(4, 5, State::Accepted, None);
     assert_eq!(judge(&[young, stuck(3), early(5)], true, false), Health::Stalled, "those to come do not hide it");
     let answered = samples(1, 10, State::Delivered, Some(1));
     assert_eq!(judge(&[early(5), stuck(3), answered], true, false), Health::Good, "a newer one arrived");
-    let never_quick = samples(5, 120, State::Delivered, Some(31));
+    let outage = samples(20, 90, State::Accepted, None);
+    assert_eq!(judge(&[early(5), outage.clone()], true, false), Health::Stalled, "they are held, not lost");
+    assert_eq!(judge(&[outage], true, false), Health::Sick);
+    let never_quick = samples(5, 120, State::Delivered, Some(21));
     assert_eq!(judge(&[never_quick, stuck(3)], true, false), Health::Good);
 }
 

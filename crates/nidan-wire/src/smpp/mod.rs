@@ -40,7 +40,7 @@ mod status;
 mod validity;
 
 pub use address::{Address, AddressInvalid};
-pub use encoding::ShortMessage;
+pub use encoding::{Coding, ShortMessage};
 pub use pdu::SubmitSm;
 pub use receipt::{MessageState, ReceiptPdu};
 pub use session::{Delivery, DeliverySequence, Event, NotNow, Role, Session, SessionSettings, Why};

@@ -63,8 +63,11 @@ fn submitted<'a, 'b>(command: &'b Read<'a>) -> &'b SubmitSm<'a, 8> {
 #[test]
 fn our_messages_are_understood() {
     let long = "あ".repeat(100);
-    let parts = encoding::split(&long, 7).expect("two parts");
-    let texts = [encoding::encode("@ 482916").expect("short"), encoding::encode("確認コード").expect("short")];
+    let parts = encoding::split(&long, 7, encoding::Coding::Gsm7).expect("two parts");
+    let texts = [
+        encoding::encode("@ 482916", encoding::Coding::Gsm7).expect("short"),
+        encoding::encode("確認コード", encoding::Coding::Gsm7).expect("short"),
+    ];
     for short_message in texts.into_iter().chain(parts) {
         let mut line = Line::bound(1);
         let submit = nidan_wire::smpp::SubmitSm { short_message: short_message.clone(), ..message(TEXT) };

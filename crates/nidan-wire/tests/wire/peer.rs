@@ -93,7 +93,7 @@ pub fn message(text: &str) -> SubmitSm {
         destination: Address::destination(&format!("+{NUMBER}")).expect("a number"),
         validity_period: validity(1_795_390_245_000),
         receipt: true,
-        short_message: encoding::encode(text).expect("it fits"),
+        short_message: encoding::encode(text, encoding::Coding::Gsm7).expect("it fits"),
     }
 }
 

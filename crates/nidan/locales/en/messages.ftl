@@ -1,5 +1,5 @@
 # Texts of messages. No URL in any of them.
-# An SMS fits one segment (160 units). Its last line has the fixed form from which phones fill the code in.
+# An SMS fits one segment (160 units): the first that fits of the text, its -compact and its -shortest form is sent. Its last line has the fixed form from which phones fill the code in.
 
 sms-sign-in =
     { $code } is your { $brand } sign-in code. Enter it only if your screen shows { $tag }. Text { $serial } today. We never ask for it by phone.
@@ -7,11 +7,17 @@ sms-sign-in =
 sms-sign-in-compact =
     { $code } is your { $brand } code. Only if your screen shows { $tag } (text { $serial }).
     @{ $domain } #{ $code }
+sms-sign-in-shortest =
+    { $brand }: { $code } ({ $tag }, text { $serial })
+    @{ $domain } #{ $code }
 sms-setup =
     { $code } is your { $brand } code for setting up two-step verification. If you did not ask for it, ignore this text.
     @{ $domain } #{ $code }
 sms-setup-compact =
     { $code } is your { $brand } setup code. Not you? Ignore it.
+    @{ $domain } #{ $code }
+sms-setup-shortest =
+    { $brand } setup code: { $code }
     @{ $domain } #{ $code }
 
 # Texts of e-mails: a line is one line, however long (whoever reads it wraps it); an empty line ends a paragraph. No domain

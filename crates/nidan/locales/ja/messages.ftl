@@ -1,5 +1,5 @@
 # 送るメッセージの文面。SMSにもメールにもURLを入れない。
-# SMSは1通（70文字）に収める。最後の行は、電話がコードを自動入力するための決まった書式。
+# SMSは1通（70文字）に収める。入り切る最初の文面（標準、-compact、-shortest の順）を送る。最後の行は、電話がコードを自動入力するための決まった書式。
 
 sms-sign-in =
     【{ $brand }】確認コード { $code }
@@ -10,6 +10,10 @@ sms-sign-in-compact =
     【{ $brand }】確認コード { $code }
     画面が{ $tag }の時だけ入力({ $serial }通目)
     @{ $domain } #{ $code }
+sms-sign-in-shortest =
+    { $brand } { $code }
+    { $serial }通目{ $tag }
+    @{ $domain } #{ $code }
 sms-setup =
     【{ $brand }】2段階認証の設定コード { $code }
     お心当たりがなければ破棄してください
@@ -17,6 +21,9 @@ sms-setup =
 sms-setup-compact =
     【{ $brand }】設定コード { $code }
     心当たりがなければ破棄を
+    @{ $domain } #{ $code }
+sms-setup-shortest =
+    【{ $brand }】設定コード { $code }
     @{ $domain } #{ $code }
 
 # メールの文面は、1行が1つの行(折り返しは読む側に任せる)、空行が段落の区切り。自動でリンクになるので、ドメインも書かない。

@@ -65,7 +65,7 @@ sent-at = { $at }送信・本日{ $serial }通目
 
 news-sms-sending = SMSを送っています。
 news-sms-handed-over = 携帯電話会社に渡しました。
-news-sms-delivered = 届きました。電話をご覧ください。
+news-sms-delivered = 届きました。SMSをご確認ください。
 news-sms-failed = SMSを届けられませんでした。
 news-mail-sending = メールを送っています。
 news-mail-handed-over = メールを送り出しました。

@@ -1,10 +1,12 @@
 //! One SMPP route beside a bare client: what keeping a route costs of what a short message centre can take.
 
-use std::cell::Cell;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{ready, try_join_all};
+use futures_util::TryStreamExt;
+use futures_util::future::ready;
+use futures_util::stream::FuturesUnordered;
 use nidan_core::id::MessageId;
 use nidan_core::language::Language;
 use nidan_core::message::Channel;
@@ -77,26 +79,26 @@ async fn route(settings: &Smpp, dispatch: &Dispatch, time: Duration) -> Result<(
     let line = SmppLine::open("bench", settings, Box::new(|_| Box::pin(ready(true))), given).map_err(Failure)?;
     let not_ready = |reason: nidan_core::ledger::Reason| Failure(format!("no connection: {}", reason.name()));
     drop(line.ready().await.map_err(not_ready)?);
-    let (under_way, peak) = (Cell::new(0), Cell::new(0));
+    let (under_way, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let end = Instant::now() + time;
-    let senders = (0..settings.window).map(async |_| {
+    let send = async || {
         let mut count = 0;
         while Instant::now() < end {
             let permit = line.ready().await.map_err(not_ready)?;
-            under_way.set(under_way.get() + 1);
-            peak.set(under_way.get().max(peak.get()));
+            peak.fetch_max(under_way.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
             let outcome = line.send(permit, dispatch).await;
-            under_way.set(under_way.get() - 1);
+            under_way.fetch_sub(1, Ordering::Relaxed);
             if !matches!(outcome, Outcome::Accepted { .. }) {
                 return Err(Failure(format!("a message was not taken: {outcome:?}")));
             }
             count += 1;
         }
         Ok(count)
-    });
-    let measured = measured(try_join_all(senders)).await?;
+    };
+    let senders: FuturesUnordered<_> = (0..settings.window).map(|_| send()).collect();
+    let measured = measured(senders.try_collect()).await?;
     line.close().await;
-    Ok((measured, peak.get()))
+    Ok((measured, peak.into_inner()))
 }
 
 /// A client that does nothing but write PDUs and count their answers.
@@ -140,7 +142,7 @@ impl Bare {
             destination: Address::destination(NUMBER).map_err(address)?,
             validity_period: validity(dispatch.expires_at.ms()),
             receipt: settings.receipts,
-            short_message: encode(TEXT).ok_or_else(|| Failure("the text does not fit".into()))?,
+            short_message: encode(TEXT, settings.alphabet).ok_or_else(|| Failure("the text does not fit".into()))?,
         };
         self.session.submit(0, &submit, Duration::ZERO).map_err(|not_now| Failure(not_now.to_string()))?;
         Ok(self.session.output().to_vec())

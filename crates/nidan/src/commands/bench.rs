@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use nidan_core::language::Language;
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
+use nidan_wire::smpp::Coding;
 use serde_json::{Value, json};
 
 use super::start::{Schema, Started, bind, start};
@@ -127,11 +128,15 @@ async fn run_smpp(arguments: &Smpp) -> Result<(), Failure> {
         sender: "Nidan".into(),
         sender_ton: None,
         sender_npi: None,
+        alphabet: Coding::Gsm7,
         enquire_after: Span::seconds(30),
         answer_within: Span::seconds(10),
         receipts: false,
     };
-    let smpp::Figures { route, peak, bare } = smpp::measure(&settings, Duration::from_secs(arguments.seconds)).await?;
+    let time = Duration::from_secs(arguments.seconds);
+    // Where the worker's tasks are: on a thread that sees to its connections itself.
+    let measuring = tokio::spawn(async move { smpp::measure(&settings, time).await });
+    let smpp::Figures { route, peak, bare } = measuring.await.map_err(|error| Failure(error.to_string()))??;
     let share = route.per_second() / bare.per_second();
     if arguments.json {
         let figures = json!({"route": of(&route), "peak": peak, "bare": of(&bare), "route_per_bare": share});

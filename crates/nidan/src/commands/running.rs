@@ -9,6 +9,7 @@ use crate::send::demo_phone::DemoPhone;
 use crate::send::lines::Routes;
 use crate::send::worker;
 use crate::web;
+use crate::web::room::Room;
 use crate::web::server::{Limits, serve};
 
 /// Answers until the process is asked to stop. Prints `ready` with the address to open.
@@ -29,9 +30,12 @@ pub(super) async fn until_stopped(started: Started) -> Result<(), Failure> {
     let worker = worker::start(app.clone(), messages, routes);
     let watching = web::watching(app.clone());
     let service = web::service(app, &settings, demo, callbacks);
+    let Room { connections, streams } = Room::here();
+    tracing::info!(connections, streams, "room within this process's limit of open files");
+    let limits = Limits { connections_max: connections, ..Limits::default() };
     answer(&format!("ready {}", settings.site.url.as_str().trim_end_matches('/')))?;
     let stop = stop.shared();
-    let public = serve(service, listener, Limits::default(), stop.clone());
+    let public = serve(service, listener, limits, stop.clone());
     let finished = match admin {
         None => public.await,
         Some(admin) => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use lettre::message::Mailbox;
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
+use nidan_wire::smpp::Coding;
 use url::Url;
 
 use super::given::{Given, Wrong, unreadable};
@@ -26,6 +27,7 @@ pub(super) fn smpp(route: &mut Written<'_, '_>) -> Option<Smpp> {
         (route.whole("connections"), route.whole("window"), route.whole("rate_per_second"));
     let sender = route.value("sender", sender);
     let (sender_ton, sender_npi) = (route.whole("sender_ton"), route.whole("sender_npi"));
+    let alphabet = route.value("alphabet", alphabet);
     let (enquire_after, answer_within) = (seconds(route, "enquire_link_seconds"), seconds(route, "answer_seconds"));
     let receipts = route.value("receipts", |given| given.truth());
     Some(Smpp {
@@ -43,6 +45,7 @@ pub(super) fn smpp(route: &mut Written<'_, '_>) -> Option<Smpp> {
         sender: sender?,
         sender_ton,
         sender_npi,
+        alphabet: alphabet?,
         enquire_after: enquire_after?,
         answer_within: answer_within?,
         receipts: receipts?,
@@ -219,6 +222,15 @@ fn bind(given: &Given<'_>) -> Result<Bind, Wrong> {
             format!("is {other}, which is no way to bind"),
             "write transceiver or transmitter_and_receiver",
         )),
+    }
+}
+
+fn alphabet(given: &Given<'_>) -> Result<Coding, Wrong> {
+    match given.text()?.as_str() {
+        "gsm7" => Ok(Coding::Gsm7),
+        "latin1" => Ok(Coding::Latin1),
+        "ucs2" => Ok(Coding::Ucs2),
+        other => Err(Wrong::new(format!("is {other}, which is not known"), "write gsm7, latin1 or ucs2")),
     }
 }
 

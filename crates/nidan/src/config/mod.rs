@@ -25,6 +25,7 @@ use jiff::tz::TimeZone;
 use nidan_core::language::Language;
 use nidan_core::message::TooLong;
 use nidan_core::policy::Policy;
+use nidan_wire::sms_text::GSM7_LIMIT;
 use url::{Host, Url};
 
 use crate::send;
@@ -157,6 +158,7 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Settings> {
     let routes = routes::read(reader, demo_phone == Some(true));
     let policy = read_policy(reader);
     let (site, listen) = (site?, listen?);
+    refuse_long_messages(reader, &site, &routes);
     if demo_phone? {
         refuse_public_demo_phone(reader, &site, &listen);
     }
@@ -185,15 +187,15 @@ fn read_site(reader: &mut Reader<'_>) -> Option<Site> {
         reader.mistake(line, "site.domain", Wrong::new(problem, remedy));
     }
     let site = Site { name: name?, domain, url, language: language?, time_zone: time_zone? };
-    refuse_long_messages(reader, &site);
     Some(site)
 }
 
 /// A brand and a domain with which some short message cannot be sent are found out now, not when its owner waits for it.
-fn refuse_long_messages(reader: &mut Reader<'_>, site: &Site) {
+fn refuse_long_messages(reader: &mut Reader<'_>, site: &Site, routes: &[Route]) {
     // Texts that are damaged stop the server by themselves.
     let Ok(texts) = Texts::load() else { return };
-    let too_long = send::text::mistakes(&texts, site);
+    let sms_units = routes.iter().map(Route::sms_units).fold(GSM7_LIMIT, usize::min);
+    let too_long = send::text::mistakes(&texts, site, sms_units);
     if let Some((language, TooLong { excess })) = too_long.into_iter().max_by_key(|(_, too_long)| too_long.excess) {
         let problem = format!("makes an SMS in {} {excess} units too long, with site.domain in it", language.tag());
         let line = reader.line("site", "name");
@@ -297,7 +299,8 @@ fn site_url(given: &Given<'_>) -> Result<Url, Wrong> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is on this machine, so that nobody on the way reads what is said there.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host().is_some_and(|host| is_here(&host))
 }
 

@@ -126,6 +126,12 @@ fn smpp_sending() -> Vec<Setting> {
         )
         .within(0..=6),
         Setting::optional("sender_npi", "1", "Numbering plan of the sender, likewise. From 0 to 18.").within(0..=18),
+        Setting::default(
+            "alphabet",
+            "\"gsm7\"",
+            "How texts are written that do not need UCS-2: gsm7 (data_coding 0), or, where messages arrive without their @, \
+             latin1 (data_coding 3) or ucs2 (always 8). A text of more than 140 characters, or 70 in ucs2, goes in parts.",
+        ),
         Setting::whole(
             "enquire_link_seconds",
             30,

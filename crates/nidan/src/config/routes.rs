@@ -5,6 +5,7 @@ use std::fmt;
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
 use nidan_core::route::{Carries, Cost};
+use nidan_wire::sms_text::GSM7_LIMIT;
 
 use super::carriers;
 use super::given::{Given, Reader, Repeated, Wrong, unknown};
@@ -31,6 +32,14 @@ pub struct Route {
 }
 
 impl Route {
+    /// Units that an SMS without Japanese has on this route.
+    pub fn sms_units(&self) -> usize {
+        match &self.way {
+            Way::Smpp(smpp) => smpp.alphabet.gsm7_units(),
+            Way::Demo | Way::Http(_) | Way::Smtp(_) => GSM7_LIMIT,
+        }
+    }
+
     /// What the rules ask of it.
     pub fn carries(&self) -> Carries {
         Carries { channel: self.channel, countries: self.countries.clone(), number_kinds: self.number_kinds.clone() }

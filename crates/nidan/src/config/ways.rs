@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
+use nidan_wire::smpp::Coding;
 use url::Url;
 
 /// How a route is reached.
@@ -62,6 +63,8 @@ pub struct Smpp {
     pub sender_ton: Option<u8>,
     /// Numbering plan of the sender; none: found by how the sender looks.
     pub sender_npi: Option<u8>,
+    /// How texts are written that do not need UCS-2.
+    pub alphabet: Coding,
     /// Quiet after which the connection is asked whether it lives.
     pub enquire_after: Span,
     /// How long an answer is waited for. No answer to a message by then is ambiguous.

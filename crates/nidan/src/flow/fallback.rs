@@ -52,7 +52,9 @@ impl Job<Failed> {
         };
         let Some(open) = open.filter(is_open) else { return Ok(None) };
         let newest = message::newest(tx, account.id, challenge).await?;
-        let failed = |newest: &message::Newest| newest.id == *message && newest.state.failed();
+        // What no route was given, every route would refuse again: none carries it, or all are spent for the day.
+        let failed =
+            |newest: &message::Newest| newest.id == *message && newest.state.failed() && newest.route.is_some();
         let newest = newest.filter(|newest| failed(newest) && newest.channel == Channel::Sms);
         let (Some(newest), Some(sent)) = (newest, ceremony::challenge(tx, account.id, challenge).await?) else {
             return Ok(None);

@@ -8,6 +8,7 @@ use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
 use nidan_core::route::{Carries, Cost, order};
 use nidan_core::time::Timestamp;
+use nidan_wire::sms_text::GSM7_LIMIT;
 
 use super::demo_phone::{Delivery, DemoChannel, DemoPhone};
 use super::http::{self, HttpLine};
@@ -44,6 +45,8 @@ pub struct Route {
     pub carries: Carries,
     /// What it costs, if anybody counts.
     pub cost: Option<Cost>,
+    /// Units that an SMS without Japanese has on it.
+    pub sms_units: usize,
     line: Line,
 }
 
@@ -64,7 +67,13 @@ impl Routes {
         let routes = settings.routes.iter().map(|route| {
             let line = Line::open(route, (app, &receipts), demo);
             let line = line.map_err(|wrong| format!("route {}: {wrong}", route.name))?;
-            Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost: route.cost, line }))
+            Ok(Arc::new(Route {
+                name: route.name.clone(),
+                carries: route.carries(),
+                cost: route.cost,
+                sms_units: route.sms_units(),
+                line,
+            }))
         });
         Ok(Self { all: routes.collect::<Result<_, String>>()?, receipts })
     }
@@ -74,7 +83,13 @@ impl Routes {
         let route = |channel: Channel| {
             let carries = Carries { channel, countries: None, number_kinds: None };
             let line = Line::Demo(phone.clone(), app.clone());
-            Arc::new(Route { name: format!("demo-{}", channel.name()), carries, cost: None, line })
+            Arc::new(Route {
+                name: format!("demo-{}", channel.name()),
+                carries,
+                cost: None,
+                sms_units: GSM7_LIMIT,
+                line,
+            })
         };
         Self { all: Channel::ALL.map(route).into(), receipts: Receipts::new(app.clone()) }
     }

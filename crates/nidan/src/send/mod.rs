@@ -5,6 +5,7 @@ pub mod demo_phone;
 pub mod health;
 pub mod html;
 pub mod http;
+mod lease;
 pub mod lines;
 pub mod receipts;
 pub mod route;

@@ -3,6 +3,7 @@
 use nidan_core::language::Language;
 use nidan_core::message::{MessageKind, TooLong, fit};
 use nidan_core::secret::Secret;
+use nidan_wire::sms_text::{Alphabet, units};
 
 use super::html::{self, Said};
 use crate::config::Site;
@@ -16,6 +17,8 @@ pub struct Filling<'a> {
     pub tag: &'a str,
     /// Which of the account's messages of the day.
     pub serial: i64,
+    /// Units that an SMS without Japanese has on its way.
+    pub sms_units: usize,
 }
 
 /// A message ready for a route.
@@ -44,8 +47,8 @@ const fn wording(kind: MessageKind) -> Wording {
     }
 }
 
-/// Writes a message. A brand with which an English SMS does not fit gives way to the domain: one Japanese letter in it
-/// leaves the text 70 units in place of 160.
+/// Writes a message. In an English SMS the domain stands for a brand that is not in GSM-7: one Japanese letter leaves the
+/// text 70 units in place of 160.
 ///
 /// # Errors
 /// An SMS does not fit one segment: [`mistakes`] finds that out before the server starts.
@@ -56,12 +59,12 @@ pub fn write(
 ) -> Result<Written, TooLong> {
     match wording(kind) {
         Wording::Sms(sms) => {
-            let write = |brand| write_sms((texts, language, sms), (brand, &site.domain), filling);
-            let text = match (write(&site.name), language) {
-                (Err(_), Language::En) => write(&site.domain),
-                (text, Language::En | Language::Ja) => text,
+            let brand = match (language, units(&site.name).alphabet) {
+                (Language::En, Alphabet::Ucs2) => &site.domain,
+                (Language::En, Alphabet::Gsm7) | (Language::Ja, _) => &site.name,
             };
-            Ok(Written { subject: None, text: text?, html: None })
+            let text = write_sms((texts, language, sms), (brand, &site.domain), filling)?;
+            Ok(Written { subject: None, text, html: None })
         }
         Wording::Email(email) => Ok(write_email((texts, language, email), &site.name, filling)),
     }
@@ -79,9 +82,9 @@ fn write_sms(
         ("tag", filling.tag.into()),
         ("serial", filling.serial.into()),
     ];
-    let full = Secret::new(texts.get(language, sms.full(), &args));
-    let compact = Secret::new(texts.get(language, sms.compact(), &args));
-    fit(full.expose(), compact.expose()).map(|fitted| Secret::new(fitted.text.to_owned()))
+    let wordings = sms.wordings().map(|key| Secret::new(texts.get(language, key, &args)));
+    let fitted = fit(wordings.each_ref().map(|wording| wording.expose().as_str()), filling.sms_units);
+    fitted.map(|fitted| Secret::new(fitted.text.to_owned()))
 }
 
 fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &str, filling: &Filling<'_>) -> Written {
@@ -110,9 +113,10 @@ fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &
 }
 
 /// The texts that do not fit one segment for this site, with eight digits and a two-digit serial, the longest there are:
-/// name of the language and units too many. Empty for a site whose messages can be sent.
-pub fn mistakes(texts: &Texts, site: &Site) -> Vec<(Language, TooLong)> {
-    let filling = Filling { code: "00000000", tag: "KX", serial: 30 };
+/// name of the language and units too many. Empty for a site whose messages can be sent, with so many
+/// units in an SMS without Japanese.
+pub fn mistakes(texts: &Texts, site: &Site, sms_units: usize) -> Vec<(Language, TooLong)> {
+    let filling = Filling { code: "00000000", tag: "KX", serial: 30, sms_units };
     let sms = MessageKind::ALL.into_iter().filter(|kind| matches!(wording(*kind), Wording::Sms(_)));
     let pairs = sms.flat_map(|kind| Language::ALL.into_iter().map(move |language| (kind, language)));
     pairs
@@ -126,14 +130,15 @@ pub fn mistakes(texts: &Texts, site: &Site) -> Vec<(Language, TooLong)> {
 mod tests {
     use super::*;
     use crate::config::Settings;
+    use nidan_wire::sms_text::GSM7_LIMIT;
 
     #[test]
     fn a_site_with_a_japanese_brand_writes_to_those_who_read_english() {
         let listen = "127.0.0.1:8080".parse().expect("an address");
         let site = Settings::demo(listen, std::path::Path::new("."), Language::Ja).site;
         let texts = Texts::load().expect("texts");
-        assert_eq!(mistakes(&texts, &site), []);
-        let filling = Filling { code: "482916", tag: "KX", serial: 2 };
+        assert_eq!(mistakes(&texts, &site, GSM7_LIMIT), []);
+        let filling = Filling { code: "482916", tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
         let text = |language| {
             let written = write((&texts, &site), (MessageKind::SignInCode, language), &filling).expect("fits");
             written.text.expose().lines().next().map(str::to_owned)
@@ -147,7 +152,7 @@ mod tests {
         let listen = "127.0.0.1:8080".parse().expect("an address");
         let mut site = Settings::demo(listen, std::path::Path::new("."), Language::Ja).site;
         site.domain = format!("{}.example.jp", "id".repeat(30));
-        let mistakes = mistakes(&Texts::load().expect("texts"), &site);
+        let mistakes = mistakes(&Texts::load().expect("texts"), &site, GSM7_LIMIT);
         assert!(mistakes.iter().any(|(language, _)| *language == Language::Ja), "{mistakes:?}");
     }
 }

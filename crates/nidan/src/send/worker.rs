@@ -20,11 +20,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 
+use super::lease::Renewals;
 use super::lines::{Permit, Route, Routes};
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
 use super::text::{Filling, write};
 use super::{alarm, health};
+
 use crate::app::App;
 use crate::flow::{accounts, fallback};
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
@@ -100,7 +102,7 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
         tokio::select! {
             biased;
             _ = &mut closed => break,
-            _ = recover.tick() => sender.app.dispatch(sender.take_over().await),
+            _ = recover.tick() => sender.hand_out_abandoned().await,
             _ = judge.tick() => {
                 sender.judge_routes().await;
                 alarm::look(&sender.app, sender.routes.all()).await;
@@ -148,6 +150,7 @@ fn every(pause: Duration) -> Interval {
 pub struct Sender {
     app: Arc<App>,
     routes: Routes,
+    renewals: Renewals,
     /// Places by channel, so that a route that hangs holds up no other channel.
     places: Arc<[(Channel, Semaphore); Channel::ALL.len()]>,
     /// Whether what has not begun is left to the ledger.
@@ -185,13 +188,15 @@ struct Carried {
 struct Job {
     app: Arc<App>,
     leased: Leased,
-    route: String,
+    /// None: nothing is sent yet.
+    route: Option<Arc<Route>>,
 }
 
 impl Sender {
     /// A sender without a worker of its own: for tests that own the time.
     pub fn new(app: Arc<App>, routes: Routes) -> Self {
         Self {
+            renewals: Renewals::new(app.clone()),
             app,
             routes,
             places: Arc::new(Channel::ALL.map(|channel| (channel, Semaphore::new(AT_ONCE)))),
@@ -216,7 +221,7 @@ impl Sender {
             Waited::Lost => return Ok(()),
             Waited::Stopping => return self.put_back(leased, self.app.clock.now(), None).await,
         };
-        let job = Job { app: self.app.clone(), leased, route: String::new() };
+        let job = Job { app: self.app.clone(), leased, route: None };
         let letter = self.app.db.read(job, |tx, job| Box::pin(job.letter(tx))).await?;
         let Some(letter) = letter else { return Ok(()) };
         if self.app.clock.now() >= letter.expires_at {
@@ -269,17 +274,17 @@ impl Sender {
         if !self.pay(route, day).await? {
             return Ok(Tried::Answered(Outcome::NotTaken(Reason::CostCap)));
         }
-        let job = Job { app: self.app.clone(), leased: carried.leased, route: route.name.clone() };
+        let job = Job { app: self.app.clone(), leased: carried.leased, route: Some(route.clone()) };
         let dispatch = match self.app.db.transact(job, |tx, job| Box::pin(job.ready(tx))).await {
             Ok(Some(dispatch)) => dispatch,
             not_ours => {
-                self.refund(route, day).await?;
+                self.refund(route, day).await;
                 return not_ours.map(|_| Tried::Lost);
             }
         };
         let outcome = self.give(route, carried, (permit, dispatch)).await?;
         if matches!(outcome, Outcome::NotTaken(_) | Outcome::Rejected(_)) {
-            self.refund(route, day).await?;
+            self.refund(route, day).await;
         }
         if matches!(outcome, Outcome::NotTaken(_)) {
             let unwired = self.app.db.transact(carried.leased, |tx, leased| Box::pin(message::unwire(tx, *leased)));
@@ -317,42 +322,34 @@ impl Sender {
     async fn waiting<T>(&self, leased: Leased, work: impl Future<Output = T>) -> Waited<T> {
         let mut leave = self.leave.subscribe();
         let leaving = async { drop(leave.wait_for(|leave| *leave).await) };
-        let (mut work, mut renew, mut leaving) = (pin!(work), self.renewals(), pin!(leaving));
+        let (mut work, mut renew, mut leaving) = (pin!(work), self.renewal_times(), pin!(leaving));
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return Waited::Done(done),
                 () = &mut leaving => return Waited::Stopping,
-                _ = renew.tick() => if !self.renew(leased).await { return Waited::Lost },
+                _ = renew.tick() => if !self.renewals.renew(leased).await { return Waited::Lost },
             }
         }
     }
 
     /// Awaits the end of `work`, whoever has the lease then.
     async fn holding<T>(&self, leased: Leased, work: impl Future<Output = T>) -> T {
-        let (mut work, mut renew) = (pin!(work), self.renewals());
+        let (mut work, mut renew) = (pin!(work), self.renewal_times());
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                _ = renew.tick() => drop(self.renew(leased).await),
+                _ = renew.tick() => drop(self.renewals.renew(leased).await),
             }
         }
     }
 
-    fn renewals(&self) -> Interval {
+    fn renewal_times(&self) -> Interval {
         let pause = Duration::from_millis(u64::try_from(self.app.policy.message_lease.as_ms() / 3).unwrap_or(1).max(1));
         let mut renewals = interval_at(Instant::now() + pause, pause);
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         renewals
-    }
-
-    /// Whether the message is still ours, as far as can be told: a database that is away for a moment takes nothing from us.
-    async fn renew(&self, leased: Leased) -> bool {
-        let until = self.app.clock.now().plus(self.app.policy.message_lease);
-        let renewed =
-            self.app.db.transact((leased, until), |tx, (leased, until)| Box::pin(message::renew(tx, *leased, *until)));
-        renewed.await.unwrap_or(true)
     }
 
     /// Pays for a message of `route`; `false` if the day's cap does not allow it.
@@ -378,12 +375,15 @@ impl Sender {
         }
     }
 
-    async fn refund(&self, route: &Route, day: i64) -> Result<(), StoreError> {
-        let Some(cost) = route.cost else { return Ok(()) };
+    /// Takes a payment back. Where that fails the cap is reached too soon, which is no reason to lose the message.
+    async fn refund(&self, route: &Route, day: i64) {
+        let Some(cost) = route.cost else { return };
         let input = (route.name.clone(), day, cost);
         let refunded =
             self.app.db.transact(input, |tx, (route, day, cost)| Box::pin(route_day::refund(tx, route, *day, cost)));
-        refunded.await
+        if let Err(error) = refunded.await {
+            tracing::error!(%error, route = route.name, "a message that was not taken stays paid for");
+        }
     }
 
     async fn put_back(&self, leased: Leased, at: Timestamp, reason: Option<Reason>) -> Result<(), StoreError> {
@@ -416,22 +416,33 @@ impl Sender {
 
     /// Takes over the messages whose worker died, and those that are to be tried again, and carries them.
     pub async fn recover(&self) {
-        let taken = self.take_over().await;
+        let mut taken = Vec::new();
+        for slot in 0..SLOTS {
+            taken.extend(self.take_over(slot).await);
+        }
         futures_util::future::join_all(taken.into_iter().map(|leased| self.carry(leased))).await;
     }
 
-    /// Takes them over, slot by slot; gives those that are to be sent.
-    async fn take_over(&self) -> Vec<Leased> {
-        let mut taken = Vec::new();
+    /// The same for a worker. One that stops takes none: nobody would carry them before their leases run out.
+    async fn hand_out_abandoned(&self) {
         for slot in 0..SLOTS {
-            if let Err(error) = self.take_over_slot(slot, &mut taken).await {
-                tracing::error!(%error, "abandoned messages could not be looked for");
+            if self.app.outbox.is_closed() {
+                break;
             }
+            self.app.dispatch(self.take_over(slot).await);
         }
-        taken
     }
 
-    async fn take_over_slot(&self, slot: u8, to_send: &mut Vec<Leased>) -> Result<(), StoreError> {
+    /// Takes over those of a slot; gives what is to be sent.
+    async fn take_over(&self, slot: u8) -> Vec<Leased> {
+        let mut to_send = Vec::new();
+        if let Err(error) = self.try_to_take_over(slot, &mut to_send).await {
+            tracing::error!(%error, "abandoned messages could not be looked for");
+        }
+        to_send
+    }
+
+    async fn try_to_take_over(&self, slot: u8, to_send: &mut Vec<Leased>) -> Result<(), StoreError> {
         let now = self.app.clock.now();
         let found = self.app.db.read((slot, now), |tx, (slot, now)| Box::pin(message::abandoned(tx, *slot, *now)));
         for Left { leased, abandoned, reason } in found.await? {
@@ -525,8 +536,9 @@ impl Job {
     /// Marks the message as on the wire and writes its text; `None` if it is not ours to send any more.
     async fn ready(&self, tx: &mut Tx<'_>) -> Result<Option<Dispatch>, StoreError> {
         let (app, leased) = (&*self.app, self.leased);
+        let Some(route) = &self.route else { return Ok(None) };
         let Some(account) = account::load(tx, app, leased.account).await? else { return Ok(None) };
-        let wired = message::wire(tx, &account, leased, &self.route, app.clock.now()).await?;
+        let wired = message::wire(tx, &account, leased, &route.name, app.clock.now()).await?;
         let Some(outgoing) = wired else { return Ok(None) };
         let sent = match outgoing.challenge {
             Some(id) if outgoing.kind.carries_code() => ceremony::challenge(tx, account.id, id).await?,
@@ -547,7 +559,7 @@ impl Job {
             tag = sent.tag;
         }
         let code = code.as_ref().map_or("", |code| code.expose());
-        let filling = Filling { code, tag: &tag, serial: outgoing.serial };
+        let filling = Filling { code, tag: &tag, serial: outgoing.serial, sms_units: route.sms_units };
         let written = write((&app.texts, &app.site), (outgoing.kind, outgoing.language), &filling);
         let written = written.map_err(|_| StoreError::corrupt("message.kind", "its text does not fit one segment"))?;
         Ok(Some(Dispatch {

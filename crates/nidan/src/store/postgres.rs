@@ -10,9 +10,9 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::future::Future as _;
+use std::path::Path;
 use std::pin::pin;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -20,8 +20,6 @@ use std::time::Duration;
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use futures_util::TryStreamExt;
 use futures_util::future::join;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tokio_postgres::config::{Config, Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
@@ -31,6 +29,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::db::{Body, Connection, Failure, NotADatabaseUrl, Tx};
 use super::{Cells, Row, Sql, StoreError, Value};
+use crate::tls;
 
 /// How often a transaction is tried that deadlocks or cannot be serialized, the first time included. At READ COMMITTED
 /// both are rare, and one of the two who collide always gets through.
@@ -108,36 +107,12 @@ impl Target {
         }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         if self.verify {
-            Ok(Manager::from_config(config, MakeRustlsConnect::new(self.tls()?), recycling))
+            let tls = tls::client(self.root_cert.as_deref().map(Path::new), "sslrootcert");
+            let tls = tls.map_err(|problem| StoreError::refused("preparing TLS to PostgreSQL", problem))?;
+            Ok(Manager::from_config(config, MakeRustlsConnect::new(tls), recycling))
         } else {
             Ok(Manager::from_config(config, NoTls, recycling))
         }
-    }
-
-    fn tls(&self) -> Result<rustls::ClientConfig, StoreError> {
-        const DOING: &str = "preparing TLS to PostgreSQL";
-        let mut roots = rustls::RootCertStore::empty();
-        if let Some(path) = &self.root_cert {
-            let unreadable =
-                |_| StoreError::refused(DOING, format!("{path} (sslrootcert) holds no readable certificate"));
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-                roots
-                    .add(certificate.map_err(unreadable)?)
-                    .map_err(|error| StoreError::refused(DOING, error.to_string()))?;
-            }
-        } else {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        if roots.is_empty() {
-            return Err(StoreError::refused(
-                DOING,
-                "no certificate authorities: install ca-certificates or set sslrootcert",
-            ));
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.map_err(|error| StoreError::refused(DOING, error.to_string()))?;
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
     }
 }
 

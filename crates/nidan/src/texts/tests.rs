@@ -126,23 +126,25 @@ fn sms(key: &str, language: Language, brand: &str, domain: &str) -> String {
 
 #[test]
 fn sms_are_the_texts_that_were_decided_and_fit_one_segment() {
-    for (text, compact, decided, units) in [
+    for (text, wording, decided, units) in [
         (
             SmsText::SignIn,
-            false,
+            0,
             "【例社】確認コード 482916\n画面の記号がKXの時だけ入力\n本日2通目・誰にも教えないで\n@example.jp #482916",
             66,
         ),
-        (SmsText::SignIn, true, "【例社】確認コード 482916\n画面がKXの時だけ入力(2通目)\n@example.jp #482916", 53),
+        (SmsText::SignIn, 1, "【例社】確認コード 482916\n画面がKXの時だけ入力(2通目)\n@example.jp #482916", 53),
+        (SmsText::SignIn, 2, "例社 482916\n2通目KX\n@example.jp #482916", 33),
         (
             SmsText::Setup,
-            false,
+            0,
             "【例社】2段階認証の設定コード 482916\nお心当たりがなければ破棄してください\n@example.jp #482916",
             61,
         ),
-        (SmsText::Setup, true, "【例社】設定コード 482916\n心当たりがなければ破棄を\n@example.jp #482916", 49),
+        (SmsText::Setup, 1, "【例社】設定コード 482916\n心当たりがなければ破棄を\n@example.jp #482916", 49),
+        (SmsText::Setup, 2, "【例社】設定コード 482916\n@example.jp #482916", 36),
     ] {
-        let shown = sms(if compact { text.compact() } else { text.full() }, Language::Ja, "例社", "example.jp");
+        let shown = sms(text.wordings()[wording], Language::Ja, "例社", "example.jp");
         assert_eq!(shown, decided);
         assert_eq!(shown.encode_utf16().count(), units, "{shown}");
     }
@@ -156,7 +158,7 @@ fn sms_are_the_texts_that_were_decided_and_fit_one_segment() {
 #[test]
 fn english_sms_need_no_more_than_the_short_alphabet_and_one_segment() {
     for text in [SmsText::SignIn, SmsText::Setup] {
-        for key in [text.full(), text.compact()] {
+        for key in text.wordings() {
             let shown = sms(key, Language::En, "Example", "example.com");
             assert!(shown.chars().count() <= 160, "{} {shown}", shown.chars().count());
             // ASCII without the characters that GSM 03.38 lacks or counts twice.

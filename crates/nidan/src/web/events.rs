@@ -33,9 +33,6 @@ use crate::flow::look::{self, Looked, Standing};
 use crate::flow::session::Alive;
 use crate::flow::setup::{self, Setup};
 
-/// Streams at once. Over HTTP/1 each holds a connection ([`super::server::Limits`] allows 900): more than half are left for
-/// pages.
-const STREAMS_MAX: usize = 400;
 /// Streams of one ceremony: a page, and one that was left a moment ago.
 const OF_ONE_MAX: usize = 2;
 /// Pause between two looks at the ledger, for what another node wrote there.
@@ -50,16 +47,16 @@ pub struct Lasting;
 /// The streams that are open.
 pub struct Streams {
     open: Mutex<HashMap<(AccountId, CeremonyId), usize>>,
+    most: usize,
     closing: watch::Sender<bool>,
 }
 
-impl Default for Streams {
-    fn default() -> Self {
-        Self { open: Mutex::default(), closing: watch::Sender::new(false) }
-    }
-}
-
 impl Streams {
+    /// Room for so many streams at once.
+    pub fn new(most: usize) -> Self {
+        Self { open: Mutex::default(), most, closing: watch::Sender::new(false) }
+    }
+
     /// Ends all of them, and lets none begin.
     pub fn close(&self) {
         self.closing.send_replace(true);
@@ -68,7 +65,7 @@ impl Streams {
     fn take(self: &Arc<Self>, ceremony: (AccountId, CeremonyId)) -> Option<Place> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_this = open.get(&ceremony).copied().unwrap_or_default();
-        if of_this >= OF_ONE_MAX || open.values().sum::<usize>() >= STREAMS_MAX || *self.closing.borrow() {
+        if of_this >= OF_ONE_MAX || open.values().sum::<usize>() >= self.most || *self.closing.borrow() {
             return None;
         }
         open.insert(ceremony, of_this + 1);
@@ -289,7 +286,7 @@ mod tests {
 
     #[test]
     fn one_ceremony_has_two_streams_and_a_place_comes_back() {
-        let streams = Arc::new(Streams::default());
+        let streams = Arc::new(Streams::new(9));
         let (first, _second) = (streams.take(ceremony(1)).expect("room"), streams.take(ceremony(1)).expect("room"));
         assert!(streams.take(ceremony(1)).is_none());
         assert!(streams.take(ceremony(2)).is_some(), "another has its own");
@@ -299,9 +296,9 @@ mod tests {
 
     #[test]
     fn there_are_so_many_and_none_once_they_are_closed() {
-        let streams = Arc::new(Streams::default());
+        let streams = Arc::new(Streams::new(5));
         let open: Vec<Place> = (0..).map_while(|number| streams.take(ceremony(number))).collect();
-        assert_eq!(open.len(), STREAMS_MAX);
+        assert_eq!(open.len(), 5);
         drop(open);
         assert!(streams.open.lock().expect("no panic").is_empty(), "nothing is left behind");
         streams.close();

@@ -16,6 +16,7 @@ pub mod lang;
 mod moment;
 pub mod pages;
 pub mod problem;
+pub mod room;
 pub mod routes;
 pub mod server;
 pub mod session;

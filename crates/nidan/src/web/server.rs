@@ -24,11 +24,12 @@ use tokio::task::JoinSet;
 use super::client::Peer;
 use super::edge::Edge;
 use super::events::Lasting;
+use super::room::Room;
 
 /// What clients may hold and for how long.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections; beyond it new ones are refused. The usual 1,024 open files leave room for the database's.
+    /// Open connections; beyond it new ones are refused.
     pub connections_max: usize,
     /// From the connection to its first complete request header, and for each later HTTP/1 header.
     pub header_time_max: Duration,
@@ -47,7 +48,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 900,
+            connections_max: Room::default().connections,
             header_time_max: Duration::from_secs(10),
             idle_time_max: Duration::from_secs(75),
             header_fields_max: 100,

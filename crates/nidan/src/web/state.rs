@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::csrf::FormGuard;
 use super::events::Streams;
+use super::room::Room;
 use crate::app::App;
 use crate::config::Settings;
 use crate::send::demo_phone::DemoPhone;
@@ -41,7 +42,7 @@ impl Web {
             guard,
             trusted_proxies: settings.listen.trusted_proxies.clone().into(),
             demo_phone,
-            streams: Arc::default(),
+            streams: Arc::new(Streams::new(Room::here().streams)),
         }
     }
 }

@@ -14,12 +14,12 @@ use nidan::keys::KeyRing;
 use nidan::send::demo_phone::{Delivery, DemoChannel, DemoPhone};
 use nidan::send::lines::Routes;
 use nidan::send::worker::{self, Worker};
-use nidan::store::{Engine, api_key, message};
+use nidan::store::{Db, Engine, api_key, message, sql};
 use nidan::web::callbacks::Callbacks;
 use nidan::web::server::{Limits, serve};
 use nidan::web::service;
 use nidan_core::api_key::{ApiKey, Scopes};
-use nidan_core::id::ApiKeyId;
+use nidan_core::id::{ApiKeyId, MessageId};
 use nidan_core::language::Language;
 use nidan_core::time::Timestamp;
 use tokio::net::TcpListener;
@@ -33,6 +33,10 @@ use crate::store::{Directory, Store};
 pub const START: Timestamp = Timestamp::from_ms(1_795_305_600_000);
 /// How long a test waits for a message, in real time.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+sql! {
+    UNSETTLED = "SELECT COUNT(*) FROM message WHERE message_id = $1 AND state <= 1";
+}
 
 /// A running server.
 pub struct TestServer {
@@ -85,7 +89,7 @@ impl TestServer {
             let _ = stopped.await;
         }));
         let running = Some(Running { stop, server, worker });
-        let phone = Phone { demo, looked_at: Mutex::default() };
+        let phone = Phone { demo, db: store.db.clone(), looked_at: Mutex::default() };
         Self { app, clock: hand, phone, address, running, store, _keys: keys }
     }
 
@@ -174,6 +178,7 @@ pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) ->
 /// Everybody's phone and mailbox. Looking at a message is counted.
 pub struct Phone {
     demo: DemoPhone,
+    db: Db,
     looked_at: Mutex<BTreeSet<String>>,
 }
 
@@ -207,7 +212,19 @@ impl Phone {
         });
         let delivery = delivery.await;
         self.looked_at().insert(delivery.id.clone());
+        self.is_settled(&delivery).await;
         delivery
+    }
+
+    /// Waits until the ledger says what the phone shows: pages tell of it, and the next message waits for it.
+    async fn is_settled(&self, delivery: &Delivery) {
+        let id: MessageId = delivery.id.parse().expect("a message's id");
+        wait_for("the ledger to know of a message", async || {
+            let unsettled =
+                self.db.read(id, |tx, id| Box::pin(async move { tx.one(&UNSETTLED, &[(*id).into()]).await?.int(0) }));
+            (unsettled.await.expect("the ledger") == 0).then_some(())
+        })
+        .await;
     }
 
     fn unseen(&self, to: &str, channel: DemoChannel) -> Vec<Delivery> {

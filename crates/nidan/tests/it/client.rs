@@ -209,6 +209,8 @@ impl Client {
     }
 }
 
+const EVENTS: &str = "text/event-stream";
+
 /// A page's events, as they come.
 pub struct Events {
     stream: TcpStream,
@@ -249,8 +251,14 @@ async fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.expect("a server");
     stream.write_all(request).await.expect("sent");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
+    // Events have no end: of them the header is the answer.
+    while !is_header_of_events(&answer) && stream.read_buf(&mut answer).await.expect("an answer") > 0 {}
     answer
+}
+
+fn is_header_of_events(answer: &[u8]) -> bool {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    end.is_some_and(|end| answer[..end].windows(EVENTS.len()).any(|window| window == EVENTS.as_bytes()))
 }
 
 fn read(bytes: &[u8]) -> Answer {
@@ -263,7 +271,7 @@ fn read(bytes: &[u8]) -> Answer {
         .filter_map(|field| field.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let rest = &bytes[end + 4..];
+    let rest = if is_header_of_events(bytes) { &[] } else { &bytes[end + 4..] };
     let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let body = if chunked { unchunked(rest) } else { rest.to_vec() };
     Answer { status, headers, body: String::from_utf8(body).expect("UTF-8") }
@@ -271,7 +279,7 @@ fn read(bytes: &[u8]) -> Answer {
 
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
-    loop {
+    while !rest.is_empty() {
         let end = rest.windows(2).position(|window| window == b"\r\n").expect("a chunk's length");
         let length = std::str::from_utf8(&rest[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
         let length = length.expect("a chunk's length");
@@ -281,4 +289,5 @@ fn unchunked(mut rest: &[u8]) -> Vec<u8> {
         body.extend_from_slice(&rest[end + 2..end + 2 + length]);
         rest = &rest[end + 2 + length + 2..];
     }
+    body
 }

@@ -5,6 +5,7 @@ use nidan::send::text::{Filling, Written, write};
 use nidan::texts::Texts;
 use nidan_core::language::Language;
 use nidan_core::message::{Channel, MessageKind};
+use nidan_wire::sms_text::GSM7_LIMIT;
 
 const CODE: &str = "482916";
 const DOMAIN: &str = "example.jp";
@@ -29,7 +30,7 @@ fn every_part(mut check: impl FnMut(MessageKind, &str, &str)) {
     for brand in Language::ALL {
         for language in Language::ALL {
             for kind in MessageKind::ALL {
-                let filling = Filling { code: CODE, tag: "KX", serial: 2 };
+                let filling = Filling { code: CODE, tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
                 let written = write((&texts, &site(brand)), (kind, language), &filling).expect("fits");
                 let Written { subject, text, html } = written;
                 assert_eq!(

@@ -8,6 +8,7 @@ use nidan::send::text::{Filling, mistakes, write};
 use nidan::texts::Texts;
 use nidan_core::language::Language;
 use nidan_core::message::{Channel, MessageKind};
+use nidan_wire::sms_text::GSM7_LIMIT;
 
 const CODES: [&str; 2] = ["482916", "48291673"];
 
@@ -39,7 +40,7 @@ fn too_long(texts: &Texts, site: &Site, serials: &[i64]) -> usize {
     for kind in MessageKind::ALL.into_iter().filter(|kind| kind.channel() == Channel::Sms) {
         for language in Language::ALL {
             for (code, serial) in CODES.iter().flat_map(|code| serials.iter().map(move |serial| (code, *serial))) {
-                let filling = Filling { code, tag: "WM", serial };
+                let filling = Filling { code, tag: "WM", serial, sms_units: GSM7_LIMIT };
                 let Ok(written) = write((texts, site), (kind, language), &filling) else {
                     too_long += 1;
                     continue;
@@ -54,6 +55,8 @@ fn too_long(texts: &Texts, site: &Site, serials: &[i64]) -> usize {
     too_long
 }
 
+/// The shortest wording leaves brand and domain 42 units. Of brands whose characters take one unit each every one fits with
+/// every domain; what is refused are 42 pairs of seven and more characters that take two.
 #[test]
 fn every_text_of_every_site_fits_or_is_refused_beforehand() {
     let texts = Texts::load().expect("texts");
@@ -63,12 +66,14 @@ fn every_text_of_every_site_fits_or_is_refused_beforehand() {
             let site = site(brand.clone(), domain);
             // What a serial takes depends on how many digits it has.
             let too_long = too_long(&texts, &site, &[1, 9, 10, 30]);
-            let mistakes = mistakes(&texts, &site);
+            let mistakes = mistakes(&texts, &site, GSM7_LIMIT);
             assert_eq!(too_long > 0, !mistakes.is_empty(), "{} {}: {mistakes:?}", site.name, site.domain);
+            let units = site.name.encode_utf16().count() + site.domain.len();
+            assert_eq!(units <= 42, mistakes.is_empty(), "{} {}: {mistakes:?}", site.name, site.domain);
             *(if mistakes.is_empty() { &mut fit } else { &mut refused }) += 1;
         }
     }
-    assert!(fit > 400 && refused > 400, "{fit} fit, {refused} do not");
+    assert_eq!((fit, refused), (930, 42));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::thread;
 use nidan::config::ways::{Bind, Smpp};
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
+use nidan_wire::smpp::Coding;
 use serde_json::Value;
 
 use crate::app::wait_for;
@@ -71,6 +72,7 @@ impl Smsc {
             sender: "Example".into(),
             sender_ton: None,
             sender_npi: None,
+            alphabet: Coding::Gsm7,
             enquire_after: Span::seconds(30),
             answer_within: Span::seconds(1),
             receipts: true,
@@ -93,12 +95,17 @@ impl Smsc {
     pub fn phone(&self, number: &str) -> Vec<Value> {
         self.told("phone").into_iter().filter(|message| message["to"] == number).collect()
     }
+
+    /// Stops it; what it told stays.
+    pub fn stop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 impl Drop for Smsc {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.stop();
     }
 }
 

@@ -1,6 +1,7 @@
 // A short message centre (SMSC) that misbehaves as asked, on the npm package `smpp`: a codec that nobody here wrote.
 //
-//   node smsc.mjs [--port N] [--password SECRET] [--rate N] [--receipt-ms N] [--late-ms N] [--key FILE --cert FILE] [--quiet]
+//   node smsc.mjs [--port N] [--password SECRET] [--rate N] [--receipt-ms N] [--late-ms N] [--fault NN]
+//                 [--key FILE --cert FILE] [--quiet]
 //
 // It listens on 127.0.0.1 and tells on standard output, one JSON object per line, what happened; the first is
 // {"event":"ready","port":N}. It ends with its standard input, so that it never outlives the test that started it.
@@ -13,7 +14,8 @@
 //   17 number refused         18 sender refused         19 system error           20 late answer
 //   21 unsolicited PDUs first 22 receipt as text alone  23 receipt in TLVs alone  24 answer without an id
 //   25 delivered twice, each time with an id and a receipt of its own
-// Anything else is delivered. A message whose validity is over on arrival never reaches the phone.
+// Anything else is delivered. With --fault every message is treated as that says, whatever its number. A message whose
+// validity is over on arrival never reaches the phone.
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -26,6 +28,7 @@ const { values: given } = parseArgs({
     rate: { type: "string", default: "0" }, // messages in any second; more are throttled; 0: any number
     "receipt-ms": { type: "string", default: "50" },
     "late-ms": { type: "string", default: "1500" },
+    fault: { type: "string" },
     key: { type: "string" },
     cert: { type: "string" },
     quiet: { type: "boolean", default: false }, // tells nothing of single messages: for measuring
@@ -60,11 +63,14 @@ function withinRate() {
 
 // ---- receipts ----
 
-/** Sends to whoever listens, again and again until it is taken. */
+/** Sends to whoever listens, again and again until it is taken: also when the connection ends before the answer. */
 function deliver(make, told, tries = 0) {
   const [session] = listeners;
   if (!session) return waiting.push(() => deliver(make, told, tries));
+  const again = () => deliver(make, told, tries);
+  session.unanswered.add(again);
   session.send(make(), (answer) => {
+    session.unanswered.delete(again);
     tell("receipt_answer", { ...told, status: answer.command_status });
     if (answer.command_status !== smpp.ESME_ROK && tries < AGAIN_MAX) {
       setTimeout(() => deliver(make, told, tries + 1), AGAIN_MS);
@@ -177,7 +183,7 @@ function refusal(submit, fault) {
 
 function onSubmit(session, submit) {
   const number = submit.destination_addr;
-  const fault = number.slice(-2);
+  const fault = given.fault ?? number.slice(-2);
   const status = refusal(submit, fault);
   if (status) {
     tell("refused", { to: number, status });
@@ -214,6 +220,7 @@ let sessions = 0;
 
 function onSession(session) {
   session.number = ++sessions;
+  session.unanswered = new Set(); // receipts
   const bind = (role) => (pdu) => {
     if (pdu.password !== given.password) {
       tell("bind_refused", { system_id: pdu.system_id });
@@ -243,6 +250,7 @@ function onSession(session) {
   session.on("error", () => {}); // a close follows
   session.on("close", () => {
     listeners.delete(session);
+    session.unanswered.forEach((again) => again());
     tell("closed");
   });
 }

@@ -145,9 +145,7 @@ impl<'a> Trial<'a> {
         line.close().await;
         let (_open, mut received) = unbounded_channel();
         match self.taken(outcome)? {
-            Some(carrier_id) if line.declares().receipts && http.callback_secret.is_some() => {
-                self.wait_for(&carrier_id, &mut received, wait).await
-            }
+            Some(carrier_id) if line.declares().receipts => self.wait_for(&carrier_id, &mut received, wait).await,
             Some(_) | None => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use super::*;
 use nidan_core::message::Channel;
 use nidan_core::phone::NumberKind;
 use nidan_core::route::Cost;
+use nidan_wire::smpp::Coding;
 
 const DEMO: &str = "[demo_phone]\nenabled = true\n[[route]]\nname = \"a\"\nchannel = \"sms\"\nkind = \"demo\"\n";
 const SMPP: &str = "[[route]]\nname = \"carrier-a\"\nchannel = \"sms\"\nkind = \"smpp\"\nhost = \"127.0.0.1\"\n\
@@ -69,6 +70,28 @@ fn the_printed_examples_are_read() {
     assert_eq!(demo.routes[0].way.name(), "demo");
 }
 
+/// The examples of a document, with the files of secrets that they name.
+fn settings_in(document: &str) -> Vec<Settings> {
+    let scratch = Scratch::new();
+    for file in ["smpp.secret", "mail.secret", "twilio.secret"] {
+        std::fs::write(scratch.path(file), "hunter22\n").expect("written");
+    }
+    let examples = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole = |example: &str| if example.contains("[site]") { example.into() } else { format!("{SITE}{example}") };
+    let read = |example| read_in(&whole(example), &[], &scratch.path("")).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    examples.map(read).collect()
+}
+
+#[test]
+fn the_examples_in_the_documents_are_read() {
+    let [readme] = settings_in(include_str!("../../../../../README.md")).try_into().expect("one");
+    let kinds: Vec<&str> = readme.routes.iter().map(|route| route.way.name()).collect();
+    assert_eq!(kinds, ["smpp", "smtp"]);
+    assert!(readme.warnings().iter().all(|warning| warning.contains("is the only route")), "{:?}", readme.warnings());
+    let [gateway] = settings_in(include_str!("../../../../../docs/operations.md")).try_into().expect("one");
+    assert_eq!(gateway.routes[0].way.name(), "http");
+}
+
 #[test]
 fn a_short_message_centre() {
     let route = one(SMPP);
@@ -82,9 +105,10 @@ fn a_short_message_centre() {
     assert_eq!((least.bind, least.system_type.as_str(), least.receipts), (Bind::Transceiver, "", true));
     assert_eq!((least.enquire_after, least.answer_within), (Span::seconds(30), Span::seconds(10)));
     assert_eq!((least.sender.as_str(), least.sender_ton, least.sender_npi), ("00051234567", None, None));
+    assert_eq!(least.alphabet, Coding::Gsm7);
     let route = one(&format!(
         "{SMPP}port = 3550\ntls = true\nsystem_type = \"VMA\"\nbind = \"transmitter_and_receiver\"\nconnections = 2\n\
-         window = 50\nrate_per_second = 100\nsender_ton = 0\nsender_npi = 1\nenquire_link_seconds = 60\nanswer_seconds = 5\n\
+         window = 50\nrate_per_second = 100\nalphabet = \"latin1\"\nsender_ton = 0\nsender_npi = 1\nenquire_link_seconds = 60\nanswer_seconds = 5\n\
          receipts = false\ncountries = [\"+81\"]\nnumber_kinds = [\"mobile\", \"ip_phone\"]\ncost_per_message = 8.25\n\
          cost_per_day_max = 20000\n"
     ));
@@ -93,7 +117,10 @@ fn a_short_message_centre() {
     let Way::Smpp(all) = route.way else { panic!("smpp") };
     assert_eq!((all.port, all.tls, all.connections, all.window, all.rate_per_second), (3550, true, 2, 50, 100));
     assert_eq!((all.bind, all.system_type.as_str(), all.receipts), (Bind::TransmitterAndReceiver, "VMA", false));
-    assert_eq!((all.sender_ton, all.sender_npi), (Some(0), Some(1)));
+    assert_eq!((all.sender_ton, all.sender_npi, all.alphabet), (Some(0), Some(1), Coding::Latin1));
+    let Way::Smpp(ucs2) = one(&format!("{SMPP}alphabet = \"ucs2\"\n")).way else { panic!("smpp") };
+    assert_eq!(ucs2.alphabet, Coding::Ucs2);
+    wrong(&format!("{SMPP}alphabet = \"ascii\"\n"), 9, "route.alphabet");
     assert_eq!((all.enquire_after, all.answer_within), (Span::seconds(60), Span::seconds(5)));
 }
 

@@ -120,7 +120,8 @@ mod tests {
             ("twilio", 429, json!({"code": 20429}), None),
             ("twilio", 429, json!({"code": 21611}), Some(NotTaken(Reason::QueueFull))),
             ("twilio", 500, json!({"code": 20500}), Some(Ambiguous(Reason::CarrierFault))),
-            ("twilio", 503, json!({"code": 20503}), Some(NotTaken(Reason::CarrierFault))),
+            ("twilio", 503, json!({"code": 20503}), Some(Ambiguous(Reason::CarrierFault))),
+            ("twilio", 403, json!({"code": 10001}), Some(NotTaken(Reason::LoginRefused))),
             ("aws", 200, json!({"MessageId": "m-1"}), Some(Accepted { carrier_id: Some("m-1".into()) })),
             ("aws", 400, json!({"__type": "com.amazonaws.pinpointsmsvoicev2#ThrottlingException"}), None),
             ("aws", 400, json!({"__type": "AccessDeniedException"}), Some(NotTaken(Reason::LoginRefused))),
@@ -131,6 +132,18 @@ mod tests {
                 Some(Rejected(Reason::DestinationRefused)),
             ),
             ("aws", 400, json!({"__type": "ValidationException"}), Some(Rejected(Reason::MessageRefused))),
+            (
+                "aws",
+                400,
+                json!({"__type": "ValidationException", "Reason": "SENDER_ID_NOT_REGISTERED"}),
+                Some(NotTaken(Reason::CarrierFault)),
+            ),
+            (
+                "aws",
+                400,
+                json!({"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_NOT_VERIFIED"}),
+                Some(NotTaken(Reason::CarrierFault)),
+            ),
             ("vonage", 202, json!({"message_uuid": "u"}), Some(Accepted { carrier_id: Some("u".into()) })),
             (
                 "vonage",
@@ -142,6 +155,16 @@ mod tests {
             ("infobip", 200, infobip("REJECTED_DESTINATION", "REJECTED"), Some(Rejected(Reason::DestinationRefused))),
             ("infobip", 200, infobip("REJECTED_X", "REJECTED"), Some(Rejected(Reason::MessageRefused))),
             ("infobip", 200, infobip("REJECTED_NOT_ENOUGH_CREDITS", "REJECTED"), Some(NotTaken(Reason::CarrierFault))),
+            (
+                "infobip",
+                200,
+                infobip("REJECTED_DESTINATION_BLOCKLISTED", "REJECTED"),
+                Some(Rejected(Reason::DestinationRefused)),
+            ),
+            ("infobip", 200, infobip("REJECTED_SENDER", "REJECTED"), Some(NotTaken(Reason::CarrierFault))),
+            ("karaden", 400, json!({"code": "invalid_tenant"}), Some(NotTaken(Reason::LoginRefused))),
+            ("karaden", 400, json!({"code": "invalid_version"}), Some(NotTaken(Reason::CarrierFault))),
+            ("karaden", 422, json!({"code": "validation_error"}), Some(Rejected(Reason::MessageRefused))),
             ("karaden", 200, json!({"id": "k"}), Some(Accepted { carrier_id: Some("k".into()) })),
         ] {
             assert_eq!(judged(driver, status, Some(body.clone())), outcome, "{driver} {status} {body}");

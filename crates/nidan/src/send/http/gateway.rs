@@ -9,13 +9,14 @@ use nidan_core::ledger::Reason;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 use nidan_wire::sms_text::{Alphabet, units};
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::callback::Signed;
 use super::driver::{Auth, Driver, Method, Node, NumberFormat};
 use super::sigv4::{self, Signer};
 use super::template::{Template, Value, as_it_is, percent_encoded};
+use crate::config::is_loopback;
 use crate::config::ways::Http;
 use crate::send::route::Dispatch;
 
@@ -364,13 +365,7 @@ fn base(driver: &Driver, settings: &Http, values: &BTreeMap<String, String>) -> 
         }
         (None, None) => return Err(format!("url is missing: write url = \"https://…\" ({})", driver.about)),
     };
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
         return Err("url is not https: codes must not go over the wire in plain; write https://…".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {

@@ -1,17 +1,16 @@
 //! Reaching a short message centre: TCP, and TLS where it is wanted.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::config::ways::Smpp;
+use crate::tls;
 
 /// How long a connection may take, TLS included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -38,7 +37,8 @@ impl Dialler {
             true => {
                 let name = ServerName::try_from(host.clone());
                 let name = name.map_err(|_| format!("{host} is no host name that a certificate could hold"))?;
-                Some((connector(settings.ca_file.as_deref())?, name))
+                let config = tls::client(settings.ca_file.as_deref(), "ca_file")?;
+                Some((TlsConnector::from(Arc::new(config)), name))
             }
             false => None,
         };
@@ -61,27 +61,4 @@ impl Dialler {
         let stream = connector.connect(name.clone(), stream).await.map_err(|error| format!("TLS: {error}"))?;
         Ok(Box::new(stream))
     }
-}
-
-/// What checks the other side's certificate: by those in `ca_file` alone, or by the system's.
-fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    if let Some(path) = ca_file {
-        let unreadable = || format!("{} holds no readable certificate (PEM)", path.display());
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|_| unreadable())? {
-            roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
-        }
-        if roots.is_empty() {
-            return Err(unreadable());
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err("this system trusts no certificates: install ca-certificates or set ca_file".into());
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    Ok(TlsConnector::from(Arc::new(builder.with_root_certificates(roots).with_no_client_auth())))
 }

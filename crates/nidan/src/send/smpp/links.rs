@@ -130,6 +130,9 @@ impl Links {
                 changed.map_err(|_| Reason::RouteDown)?.map_err(|_| Reason::RouteDown)?;
                 continue;
             }
+            if let Some(permit) = free_place(&bound) {
+                return Ok(permit);
+            }
             tokio::select! {
                 Some(permit) = place_of(bound) => return Ok(permit),
                 _ = changes.changed() => {}
@@ -138,9 +141,15 @@ impl Links {
     }
 }
 
-/// A place of the connection that has most to give, or of the one that has one first; `None` if all of them ended.
-async fn place_of(mut bound: Vec<Arc<Link>>) -> Option<Permit> {
-    bound.sort_by_key(|link| std::cmp::Reverse(link.places.available_permits()));
+/// A place of the connection that has most to give, if any has one.
+fn free_place(bound: &[Arc<Link>]) -> Option<Permit> {
+    let link = bound.iter().max_by_key(|link| link.places.available_permits())?;
+    let place = link.places.clone().try_acquire_owned().ok()?;
+    Some(Permit { link: link.clone(), _place: place })
+}
+
+/// A place of the connection that has one first; `None` if all of them ended.
+async fn place_of(bound: Vec<Arc<Link>>) -> Option<Permit> {
     let wanted = bound.into_iter().map(|link| {
         Box::pin(async move {
             let place = link.places.clone().acquire_owned().await.ok()?;

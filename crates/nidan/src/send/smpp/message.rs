@@ -1,5 +1,7 @@
 //! A message as submit_sm: one, or a part each.
 
+use std::sync::atomic::Ordering;
+
 use nidan_core::ledger::Reason;
 use nidan_wire::smpp::encoding::split;
 use nidan_wire::smpp::{Address, SubmitSm, validity};
@@ -24,8 +26,9 @@ pub(super) fn sender(settings: &Smpp) -> Result<Address, String> {
 /// The number is none, or the text has more parts than can be counted.
 pub(super) fn parts(route: &Route, dispatch: &Dispatch) -> Result<Vec<SubmitSm>, Reason> {
     let destination = Address::destination(dispatch.destination.expose()).map_err(|_| Reason::DestinationRefused)?;
-    let [reference] = route.random.bytes();
-    let texts = split(dispatch.text.expose(), reference).ok_or(Reason::MessageRefused)?;
+    // Consecutive, so that no two long texts to one phone are taken for one (3GPP TS 23.040 §9.2.3.24.1).
+    let reference = route.reference.fetch_add(1, Ordering::Relaxed);
+    let texts = split(dispatch.text.expose(), reference, route.settings.alphabet).ok_or(Reason::MessageRefused)?;
     let last = texts.len() - 1;
     let part = |(place, short_message)| SubmitSm {
         source: route.sender.clone(),

@@ -14,6 +14,7 @@ mod talk;
 pub use check::check;
 pub use links::Permit;
 
+use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ struct Route {
     dialler: Dialler,
     links: Links,
     pace: Mutex<Pace>,
+    /// What joins the parts of the next text.
+    reference: AtomicU8,
     /// The origin of the time that sessions and pace are told.
     started: Instant,
     tell: Tell,
@@ -89,6 +92,7 @@ impl SmppLine {
             dialler: Dialler::new(settings)?,
             links: Links::new(),
             pace: Mutex::new(Pace::new(settings.rate_per_second)),
+            reference: AtomicU8::new(random.bytes::<1>()[0]),
             started: Instant::now(),
             settings: settings.clone(),
             tell,

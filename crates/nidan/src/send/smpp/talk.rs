@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Cursor};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use nidan_wire::smpp::{Delivery, DeliverySequence, Event, MessageState, ReceiptP
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
 use super::connection::{Connection, Stop, stopped};
@@ -118,6 +119,7 @@ impl<'a> Talk<'a> {
     ) -> Ended {
         let mut read = vec![0; READ_BYTES];
         let mut flushed = true;
+        let (mut alarm, mut stopped) = (pin!(sleep_until(self.deadline())), pin!(stopped(&mut stop)));
         loop {
             while let Some(event) = self.session.event() {
                 if let Some(ended) = self.on_event(event) {
@@ -128,11 +130,15 @@ impl<'a> Talk<'a> {
                 *unsent = Cursor::new(self.session.output());
                 flushed = unsent.get_ref().is_empty();
             }
-            let deadline = self.route.started + self.session.deadline().unwrap_or(IDLE);
+            // Nearly every message puts the deadline off: an alarm that goes too early costs less than setting it each time.
+            let deadline = self.deadline();
+            if deadline < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(deadline);
+            }
             let broken = tokio::select! {
                 // What was read comes before what is to be sent: no message goes into a connection known to be over.
                 biased;
-                () = sleep_until(deadline) => {
+                () = &mut alarm => {
                     self.session.advance(self.route.now());
                     None
                 }
@@ -145,7 +151,7 @@ impl<'a> Talk<'a> {
                     self.answer(kept);
                     None
                 }
-                () = stopped(&mut stop), if !self.stopping => {
+                () = &mut stopped, if !self.stopping => {
                     self.stop();
                     None
                 }
@@ -158,6 +164,11 @@ impl<'a> Talk<'a> {
                 return self.ended(why);
             }
         }
+    }
+
+    /// When the session has something to do, if nothing comes before.
+    fn deadline(&self) -> Instant {
+        self.route.started + self.session.deadline().unwrap_or(IDLE)
     }
 
     /// Takes in what was read; why the connection is over, if it is.

@@ -3,6 +3,7 @@
 //! docs/pitfalls.md calls the attacks by.
 
 mod again;
+mod carriers;
 mod chance;
 mod cross_site;
 mod crowds;

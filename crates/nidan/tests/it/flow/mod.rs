@@ -66,9 +66,15 @@ struct Owner {
 
 impl Flows {
     fn new(db: Db) -> Self {
+        Self::with(db, |_| {})
+    }
+
+    /// Likewise, with settings changed by the test.
+    fn with(db: Db, change: impl FnOnce(&mut Settings)) -> Self {
         let keys = Directory::new();
         let data = keys.file().parent().expect("a directory").to_owned();
-        let settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), &data, Language::Ja);
+        let mut settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), &data, Language::Ja);
+        change(&mut settings);
         let (clock, hand) = Clock::manual(START);
         let random = Random::seeded(1);
         let ring = KeyRing::create(&settings.keys_file, &random, START).expect("a key file");

@@ -3,7 +3,7 @@
 
 mod callbacks;
 mod requests;
-mod stub;
+pub mod stub;
 mod tls;
 mod trouble;
 

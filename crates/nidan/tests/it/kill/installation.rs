@@ -16,7 +16,7 @@ use nidan::bench::client::{Answer, Connection};
 use nidan::bench::seed::{self, Owner};
 use nidan::config::Settings;
 use nidan::keys::KeyRing;
-use nidan::store::{DatabaseUrl, Db, Engine, Sql, migrate, sql};
+use nidan::store::{DatabaseUrl, Db, Engine, Row, Sql, migrate, sql};
 use nidan_core::id::MessageId;
 use nidan_core::ledger::State;
 use nidan_core::secret::Secret;
@@ -27,6 +27,8 @@ use crate::store::Directory;
 
 sql! {
     MESSAGES = "SELECT message_id, slot, state, wired_ms FROM message";
+    SENT = "SELECT challenge_id, sent FROM challenge";
+    SPENT = "SELECT COALESCE(CAST(SUM(spent) AS BIGINT), 0) FROM route_day";
 }
 
 /// What a killed server was committing is committed a moment later, or is not.
@@ -90,6 +92,11 @@ impl Drop for Server {
 impl Installation {
     /// With so many accounts that have two confirmed methods, and an API key that may vouch for passwords.
     pub async fn new(engine: Engine, accounts: usize) -> Self {
+        Self::with(engine, accounts, "[demo_phone]\nenabled = true\n").await
+    }
+
+    /// Likewise, with these settings in place of those for the demo phone.
+    pub async fn with(engine: Engine, accounts: usize, more: &str) -> Self {
         let directory = Directory::new();
         let postgres = match engine {
             Engine::Sqlite => None,
@@ -97,21 +104,13 @@ impl Installation {
         };
         let url = postgres.as_ref().map_or("sqlite:nidan.db".to_owned(), TestDatabase::url_text);
         let address = free_address();
-        let toml = format!(
-            "[site]\nname = \"例社\"\ndomain = \"localhost\"\nurl = \"http://{address}\"\nlanguage = \"ja\"\n\
-             time_zone = \"Asia/Tokyo\"\n[listen]\npublic = \"{address}\"\n[database]\nurl = \"{url}\"\n\
-             [keys]\nfile = \"nidan.key\"\n[demo_phone]\nenabled = true\n"
-        );
-        fs::write(directory.path().join("nidan.toml"), &toml).expect("settings");
-        let settings = Settings::read(&toml, &BTreeMap::new(), &directory.path()).expect("good settings");
+        let settings = settings(&directory, address, &url, more);
         let owners = seeded(&settings, accounts).await;
-        let url = settings.database;
-        let key = Secret::new(String::new());
         let mut made = Self {
             owners,
             address,
-            url,
-            key,
+            url: settings.database,
+            key: Secret::new(String::new()),
             seconds_ahead: Cell::default(),
             server: RefCell::default(),
             directory,
@@ -119,6 +118,24 @@ impl Installation {
         };
         made.key = made.new_api_key();
         made
+    }
+
+    /// Another server on the same database, which is PostgreSQL.
+    pub fn twin(&self, more: &str) -> Self {
+        let postgres = self.postgres.as_ref().expect("a database that two servers can share");
+        let (directory, address) = (Directory::new(), free_address());
+        fs::copy(self.directory.path().join("nidan.key"), directory.path().join("nidan.key")).expect("a copy");
+        let settings = settings(&directory, address, &postgres.url_text(), more);
+        Self {
+            owners: Vec::new(),
+            address,
+            url: settings.database,
+            key: self.key.clone(),
+            seconds_ahead: Cell::default(),
+            server: RefCell::default(),
+            directory,
+            postgres: None,
+        }
     }
 
     fn new_api_key(&self) -> Secret<String> {
@@ -213,6 +230,17 @@ impl Installation {
         ledger(&self.url).await
     }
 
+    /// How many messages each challenge has had, and what the routes have cost.
+    pub async fn counters(&self) -> (BTreeMap<Vec<u8>, i64>, i64) {
+        let db = Db::open(&self.url).await.expect("the database");
+        let counted = db.read((), |tx, ()| {
+            Box::pin(async move { Ok((tx.rows(&SENT, &[]).await?, tx.one(&SPENT, &[]).await?.int(0)?)) })
+        });
+        let (sent, spent) = counted.await.expect("rows");
+        let count = |row: &Row| (row.blob(0).expect("an id").to_vec(), row.int(1).expect("a number"));
+        (sent.iter().map(count).collect(), spent)
+    }
+
     /// Runs statements on the database, past the server.
     pub async fn alter(&self, statements: Vec<&'static Sql>) {
         let db = Db::open(&self.url).await.expect("the database");
@@ -228,10 +256,21 @@ impl Installation {
     }
 }
 
+/// Writes the settings file of a server.
+fn settings(directory: &Directory, address: SocketAddr, url: &str, more: &str) -> Settings {
+    let toml = format!(
+        "[site]\nname = \"例社\"\ndomain = \"localhost\"\nurl = \"http://{address}\"\nlanguage = \"ja\"\n\
+         time_zone = \"Asia/Tokyo\"\n[listen]\npublic = \"{address}\"\n[database]\nurl = \"{url}\"\n\
+         [keys]\nfile = \"nidan.key\"\n{more}"
+    );
+    fs::write(directory.path().join("nidan.toml"), &toml).expect("settings");
+    Settings::read(&toml, &BTreeMap::new(), &directory.path()).expect("good settings")
+}
+
 async fn ledger(url: &DatabaseUrl) -> Ledger {
     let db = Db::open(url).await.expect("the database");
     let rows = db.read((), |tx, ()| Box::pin(async move { tx.rows(&MESSAGES, &[]).await })).await.expect("rows");
-    let entry = |row: &nidan::store::Row| {
+    let entry = |row: &Row| {
         let id: MessageId = row.id(0).expect("an id");
         let state = State::from_stored(row.int(2).expect("a number")).expect("a state");
         let wired = row.opt_int(3).expect("a time").is_some();

@@ -1,7 +1,8 @@
 //! The shipped program is killed with kill -9 while 200 people sign in, and started again: what was answered stays true, no
-//! try is given back, no message goes out twice.
+//! try is given back, no message goes out twice. Here messages go to the demo phone; in `sending` to a carrier.
 
 mod installation;
+mod sending;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,19 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use installation::{Entry, Installation, Ledger, PASSWORD, PATIENCE, Phone, wait_for};
+
+/// Makes each `async fn name(engine: Engine)` a test on SQLite and on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($name:ident)+) => {
+        mod on_sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(nidan::store::Engine::Sqlite).await; })+
+        }
+        mod on_postgres {
+            $(#[tokio::test] async fn $name() { super::$name(nidan::store::Engine::Postgres).await; })+
+        }
+    };
+}
+use on_both_databases;
 
 const SIGN_INS: usize = 200;
 /// Kills, one after another, of the same installation.
@@ -327,14 +341,4 @@ fn wrong(code: &str) -> String {
     format!("{:06}", (number + 1) % 1_000_000)
 }
 
-macro_rules! on_both_databases {
-    ($($name:ident)+) => {
-        mod on_sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(nidan::store::Engine::Sqlite).await; })+
-        }
-        mod on_postgres {
-            $(#[tokio::test] async fn $name() { super::$name(nidan::store::Engine::Postgres).await; })+
-        }
-    };
-}
 on_both_databases! { killed_at_any_point killed_while_sending }

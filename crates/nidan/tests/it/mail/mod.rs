@@ -22,6 +22,7 @@ use nidan_core::language::Language;
 use nidan_core::message::{Channel, MessageKind};
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
+use nidan_wire::sms_text::GSM7_LIMIT;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -141,7 +142,7 @@ fn mail(to: &str) -> Dispatch {
 
 fn mail_of(to: &str, (kind, language): (MessageKind, Language), random: &Random) -> Dispatch {
     let texts = Texts::load().expect("texts");
-    let filling = Filling { code: "482916", tag: "KX", serial: 2 };
+    let filling = Filling { code: "482916", tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
     let written = write((&texts, &site()), (kind, language), &filling).expect("fits");
     Dispatch {
         id: MessageId::from_bytes(random.bytes()),

@@ -6,6 +6,7 @@ use nidan::store::{Engine, sql};
 use nidan_core::id::{AccountId, MessageId};
 use nidan_core::ledger::State;
 use nidan_core::message::Channel;
+use nidan_core::route::Cost;
 use nidan_core::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -18,6 +19,8 @@ sql! {
                 WHERE message_id = (SELECT message_id FROM message WHERE challenge_id IS NOT NULL
                                      ORDER BY message_id DESC LIMIT 1)
             RETURNING account_id, message_id";
+    SENT = "SELECT COUNT(*) FROM message WHERE challenge_id = (SELECT challenge_id FROM message WHERE challenge_id IS NOT NULL
+                                                                 ORDER BY message_id DESC LIMIT 1)";
     ROUTE = "SELECT route FROM message WHERE challenge_id IS NOT NULL ORDER BY message_id DESC LIMIT 1";
 }
 
@@ -277,4 +280,22 @@ async fn what_failed_is_sent_over_another_route_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_failed_is_sent_over_another_route_on_postgres() {
     what_failed_is_sent_over_another_route(Engine::Postgres).await;
+}
+
+/// The day's money is spent by the setting-up: what no route was given is not asked of the same route again, and the owner
+/// keeps his presses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_route_was_given_is_not_sent_again_by_itself() {
+    let server = TestServer::start_with(Engine::Sqlite, |settings| {
+        settings.policy.fallback_automatic = 1;
+        let sms = settings.routes.iter_mut().find(|route| route.channel == Channel::Sms).expect("a route");
+        sms.cost = Some(Cost { per_message: 1, day_max: 1 });
+    })
+    .await;
+    let person = Person::signed_out(&server).await;
+    person.type_password().await;
+    server.settled().await;
+    let sent = server.app.db.read((), |tx, ()| Box::pin(async move { tx.one(&SENT, &[]).await?.int(0) }));
+    assert_eq!(sent.await.expect("no failure"), 1);
+    server.finish().await;
 }

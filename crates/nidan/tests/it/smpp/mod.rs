@@ -23,7 +23,7 @@ use crate::app::wait_for;
 use crate::smsc::Smsc;
 
 /// A text of the kind that is sent, in UCS-2.
-const TEXT: &str = "【例社】確認コード 482916\n画面の記号がKXの時だけ入力\n@example.jp #482916";
+pub const TEXT: &str = "【例社】確認コード 482916\n画面の記号がKXの時だけ入力\n@example.jp #482916";
 
 /// A route to a carrier, and what the carrier told by it.
 struct Carrier {
@@ -34,7 +34,7 @@ struct Carrier {
 
 /// What was told, and how many receipts cannot be kept at first.
 #[derive(Default)]
-struct Heard {
+pub struct Heard {
     news: Mutex<Vec<News>>,
     fails: AtomicU32,
 }
@@ -84,7 +84,8 @@ impl Carrier {
     }
 }
 
-fn open(settings: &Smpp, heard: Arc<Heard>) -> SmppLine {
+/// A route whose news are heard.
+pub fn open(settings: &Smpp, heard: Arc<Heard>) -> SmppLine {
     let tell = move |news| -> futures_util::future::BoxFuture<'static, bool> {
         let heard = heard.clone();
         Box::pin(async move {
@@ -99,14 +100,16 @@ fn open(settings: &Smpp, heard: Arc<Heard>) -> SmppLine {
     SmppLine::open("carrier", settings, Box::new(tell), (Clock::system(), Random::system())).expect("good settings")
 }
 
-async fn send(line: &SmppLine, dispatch: &Dispatch) -> Outcome {
+/// Sends a message as soon as there is a place.
+pub async fn send(line: &SmppLine, dispatch: &Dispatch) -> Outcome {
     match line.ready().await {
         Ok(permit) => line.send(permit, dispatch).await,
         Err(reason) => Outcome::NotTaken(reason),
     }
 }
 
-fn message(number: &str, text: &str) -> Dispatch {
+/// A message to this number.
+pub fn message(number: &str, text: &str) -> Dispatch {
     Dispatch {
         id: MessageId::from_bytes(Random::system().bytes()),
         channel: Channel::Sms,
@@ -120,7 +123,7 @@ fn message(number: &str, text: &str) -> Dispatch {
 }
 
 /// The carrier's id of a message that it took.
-fn accepted(outcome: Outcome) -> String {
+pub fn accepted(outcome: Outcome) -> String {
     match outcome {
         Outcome::Accepted { carrier_id } => carrier_id.expect("an id"),
         other => panic!("{other:?} where a message was to be taken"),

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use nidan::send::route::Outcome;
 use nidan_core::ledger::Reason;
 use nidan_core::time::Span;
+use nidan_wire::smpp::Coding;
 
 use super::{Carrier, News, TEXT, accepted, message, send};
 use crate::app::wait_for;
@@ -24,6 +25,24 @@ async fn a_message_arrives_as_it_was_written() {
         assert_eq!(got["until"], dispatch.expires_at.seconds() * 1000);
     }
     carrier.finish().await;
+}
+
+/// The last line is what phones fill in from: its `@` has to arrive, whatever the carrier takes data_coding 0 for.
+#[tokio::test]
+async fn a_text_arrives_in_the_alphabet_that_the_carrier_reads() {
+    let latin = "482916 is your Café code (KX).\n@example.com #482916";
+    for (alphabet, text, data_coding) in [
+        (Coding::Latin1, latin, 3),
+        (Coding::Latin1, "482916 [KX]", 8),
+        (Coding::Latin1, TEXT, 8),
+        (Coding::Ucs2, latin, 8),
+    ] {
+        let carrier = Carrier::start_with(&[], |settings| settings.alphabet = alphabet).await;
+        accepted(send(&carrier.line, &message("+819000000001", text)).await);
+        let got = carrier.smsc.tells("phone", 1).await.pop().expect("told");
+        assert_eq!((&got["text"], &got["data_coding"]), (&text.into(), &data_coding.into()));
+        carrier.finish().await;
+    }
 }
 
 #[tokio::test]
@@ -66,8 +85,8 @@ async fn a_throttled_message_goes_again_and_arrives_once() {
     let carrier = Carrier::start().await;
     let id = accepted(carrier.send("+819000000005").await);
     assert_eq!(carrier.smsc.told("refused").iter().filter(|refused| refused["status"] == 0x58).count(), 2);
-    assert_eq!(carrier.smsc.phone("819000000005")[0]["id"], id);
-    assert_eq!(carrier.smsc.told("phone").len(), 1);
+    let got = carrier.smsc.tells("phone", 1).await;
+    assert_eq!((got.len(), &got[0]["id"]), (1, &id.into()));
     carrier.finish().await;
 }
 

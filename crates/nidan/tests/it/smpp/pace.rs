@@ -14,10 +14,12 @@ async fn a_carriers_limit_is_kept_without_losing_or_doubling() {
         accepted(outcome);
     }
     let took = began.elapsed();
-    assert!(took.as_secs_f64() <= 20.0, "{took:?}");
-    let throttled = carrier.smsc.told("refused").len();
+    let throttled = u32::try_from(carrier.smsc.told("refused").len()).expect("few");
     assert!(throttled <= 15, "{throttled} of 300 were throttled");
-    assert_eq!(carrier.smsc.told("phone").len(), 300);
+    // A complaint makes it a quarter slower for five seconds. On a busy machine there are some.
+    let slower = std::time::Duration::from_millis(1_250) * throttled;
+    assert!(took.saturating_sub(slower).as_secs() < 20, "{took:?}, {throttled} throttled");
+    assert_eq!(carrier.smsc.tells("phone", 300).await.len(), 300);
     for number in &numbers {
         assert_eq!(carrier.smsc.phone(&number[1..]).len(), 1, "{number}");
     }

@@ -1,10 +1,16 @@
 //! Messages by real carriers' routes: what a short message centre does to them, and what the ledger makes of it.
 
+mod crowds;
+mod failover;
+mod worker;
+
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 
 use futures_util::future::join_all;
 use nidan::app::{App, Clock};
-use nidan::config::ways::Way;
+use nidan::bench::seed;
+use nidan::config::ways::{Smpp, Way};
 use nidan::config::{Route, Settings};
 use nidan::send::lines::Routes;
 use nidan::send::route::CarrierReceipt;
@@ -12,14 +18,16 @@ use nidan::send::worker::Sender;
 use nidan::store::message::Leased;
 use nidan::store::{Db, sql};
 use nidan_core::ceremony::Holder;
+use nidan_core::id::{self, Scoped};
 use nidan_core::language::Language;
 use nidan_core::ledger::{Receipt, State};
 use nidan_core::message::Channel;
 use nidan_core::methods::Role;
 use nidan_core::route::{Cost, Health};
+use nidan_core::secret::Secret;
 use nidan_core::time::Span;
 
-use super::{Added, Flows, phone};
+use super::{Added, Flows, code_required, phone};
 use crate::app::wait_for;
 use crate::smsc::Smsc;
 
@@ -32,8 +40,18 @@ crate::store::on_every_database!(
 
 sql! {
     ENTRY = "SELECT state, reason, route, carrier_id FROM message WHERE account_id = $1 AND message_id = $2";
+    MESSAGES = "SELECT count(*) FROM message WHERE account_id = $1";
     SPENT = "SELECT CAST(SUM(spent) AS BIGINT) AS spent FROM route_day WHERE route = $1";
 }
+
+/// As [`crate::store::on_every_database`], without the one in memory: for what takes its time.
+macro_rules! on_both_databases {
+    ($($name:ident)+) => {
+        crate::store::on_every_database!(@on in_a_file: $($name)+);
+        crate::store::on_every_database!(@on on_postgres: $($name)+);
+    };
+}
+use on_both_databases;
 
 /// What the ledger says of a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +60,24 @@ pub(super) struct Entry {
     reason: Option<String>,
     pub(super) route: Option<String>,
     carrier_id: Option<String>,
+}
+
+/// A sign-in that awaits the code of an SMS.
+struct SignIn {
+    ceremony: Scoped<id::Ceremony>,
+    /// The number, without a plus.
+    number: String,
+    leased: Leased,
+}
+
+impl SignIn {
+    /// The code that the one message says which a short message centre has for the number.
+    fn code(&self, smsc: &Smsc) -> String {
+        let [message] = &smsc.phone(&self.number)[..] else { panic!("one message to {}", self.number) };
+        let text = message["text"].as_str().expect("text");
+        let code = text.split(|letter: char| !letter.is_ascii_digit()).find(|digits| digits.len() == 6);
+        code.unwrap_or_else(|| panic!("a code in: {text}")).to_owned()
+    }
 }
 
 /// A route for SMS.
@@ -57,21 +93,69 @@ pub(super) fn route(name: &str, smsc: &Smsc, cost: Option<Cost>) -> Route {
     }
 }
 
+/// A port that nobody listens at.
+fn nobody() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn changed(mut route: Route, change: impl FnOnce(&mut Smpp)) -> Route {
+    if let Way::Smpp(settings) = &mut route.way {
+        change(settings);
+    }
+    route
+}
+
 impl Flows {
     /// A server's flows at the present time, since the short message centre has a clock of its own.
-    pub(super) fn now(db: Db) -> Self {
-        let flows = Self::new(db);
+    pub(in crate::flow) fn now(db: Db) -> Self {
+        Self::now_with(db, |_| {})
+    }
+
+    fn now_with(db: Db, change: impl FnOnce(&mut Settings)) -> Self {
+        let flows = Self::with(db, change);
         flows.clock.set(Clock::system().now());
         flows
     }
 
     /// A sender with these routes, as another node has it.
-    pub(super) fn sender_by(&self, routes: Vec<Route>) -> (Sender, Routes) {
+    pub(in crate::flow) fn sender_by(&self, routes: Vec<Route>) -> (Sender, Routes) {
+        let routes = self.routes(routes);
+        (Sender::new(self.app.clone(), routes.clone()), routes)
+    }
+
+    fn routes(&self, routes: Vec<Route>) -> Routes {
         let here = std::path::Path::new(".");
         let mut settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), here, Language::Ja);
         settings.routes = routes;
-        let routes = Routes::open(&settings, &self.app, None).expect("good settings");
-        (Sender::new(self.app.clone(), routes.clone()), routes)
+        Routes::open(&settings, &self.app, Some(&self.phone)).expect("good settings")
+    }
+
+    /// Owners with two methods. The last two digits of their numbers count from 00.
+    async fn owners(&self, count: usize) -> Vec<seed::Owner> {
+        seed::owners(&self.app, count, &Secret::new(String::new())).await.expect("accounts")
+    }
+
+    /// Begins a sign-in of each, and gives it with its message.
+    async fn sign_ins(&self, owners: &[seed::Owner]) -> Vec<SignIn> {
+        let begun = join_all(owners.iter().map(|owner| self.begin(owner.account, None))).await;
+        let messages = self.handed_out().await;
+        assert_eq!(messages.len(), owners.len());
+        let of = |owner: &seed::Owner| *messages.iter().find(|it| it.account == owner.account).expect("its message");
+        let both = owners.iter().zip(begun);
+        both.map(|(owner, begun)| SignIn {
+            ceremony: code_required(begun).ceremony,
+            number: owner.phone[1..].to_owned(),
+            leased: of(owner),
+        })
+        .collect()
+    }
+
+    /// How many messages the ledger has for the account of this one.
+    async fn messages_of(&self, leased: Leased) -> i64 {
+        let count = self.app.db.read(leased, |tx, leased| {
+            Box::pin(async move { tx.one(&MESSAGES, &[leased.account.into()]).await?.int(0) })
+        });
+        count.await.expect("no failure")
     }
 
     /// Claims a message with a code for this number, of an account of its own.
