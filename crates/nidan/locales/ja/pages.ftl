@@ -220,6 +220,88 @@ activity-signed-out-everywhere = すべての端末からログアウトしま�
 sign-out-title = ログアウトしますか
 sign-out-text = 信頼する端末の登録は残ります。次にログインするときも、確認コードは要りません。
 
+## メッセージの記録
+
+messages-title = メッセージの記録
+messages-link = メッセージの記録を見る
+messages-summary-calm = この24時間に{ $count }通送りました。変わったことはありません。
+got-in-nobody = だれもログインしていません（この90日間）。
+got-in-known = 見覚えのないログインはありません。この90日間のログイン{ $count }回は、すべて、使ったことのある端末かネットワークからでした。
+got-in-new = ご確認ください。この90日間に、初めての端末とネットワークからのログインが{ $count }回ありました（最後は{ $last }）。あなたでなければ、セキュリティの画面で「すべての端末からログアウト」を押してください。
+verdict-none = いつもどおりです
+verdict-none-text = この24時間に送ったメッセージは{ $count }通です。
+verdict-own-bug = こちらの不具合です
+verdict-own-bug-text = { $wanted }回の依頼に対して、{ $messages }通が届いています。パスワードを知られたわけではありません。
+verdict-own-bug-retries = サイトのプログラムが、同じ依頼を{ $count }回、自動で繰り返しました。パスワードを知られたわけではありません。
+verdict-own-bug-advice = 何もしなくて大丈夫です。ログインのときは、画面と同じ記号のコードを使ってください。
+verdict-password-known = だれかがパスワードを知っています
+verdict-password-known-text = { $since }から、正しいパスワードでのログインが{ $attempts }回、見慣れない{ $networks }か所から試されました。コードは{ $arrived }通届き、どれもログインには至っていません。
+verdict-password-known-advice = パスワードを変更してください。同じパスワードを使っているほかのサービスも、変更してください。
+verdict-impatient-owner = 続けて{ $count }回、送り直しが押されました
+verdict-impatient-owner-text = いつもの端末かネットワークからです。コードの到着に時間がかかっているようです。
+verdict-impatient-owner-advice = 押し直さずに1分ほどお待ちください。お急ぎなら、認証アプリを使ってください。
+verdict-own-machine = お使いの機器が、自動でログインしようとしています
+verdict-own-machine-text = { $client }が、{ $since }から、およそ{ $every }分おきに{ $attempts }回。2段階認証を有効にした直後から、いつものネットワークで続いています。
+verdict-own-machine-advice = その機器やアプリに保存したパスワードを、消すか設定し直してください。
+verdict-not-arriving = コードが届いていません
+verdict-not-arriving-text = この24時間に、{ $count }通が届かないか、到着を確認できていません。
+verdict-not-arriving-advice = 認証アプリでログインし、電話の受信拒否の設定と電波を確かめてください。
+verdict-cannot-tell = あなたの機器か、他人か、区別できません
+verdict-cannot-tell-text = 正しいパスワードでのログインが{ $count }回、コードを入力しないまま終わりました。
+verdict-cannot-tell-advice = 心当たりがなければ、念のためパスワードを変更してください。
+lane-closed = { $since }から、見慣れない端末のログインにはコードを送っていません。いつもの端末と認証アプリは使えます。
+not-me-button = これは自分ではありません
+not-me-hint = 途中のログインを終わらせ、見慣れない端末へのコードの送信を止めます。この端末はこのまま使えます。
+not-me-heard = 途中のログインを終わらせ、見慣れない端末へのコードの送信を止めました。パスワードも変更してください。
+picture-title = この24時間の依頼
+picture-summary = コードを求めるログインと送り直しは{ $count }回。{ $strange ->
+    [0] すべて、知っている端末かネットワークからです。
+   *[other] うち{ $strange }回は、見慣れないところからです。
+}
+picture-now = 今
+picture-scale = 棒の高さは1時間あたりの回数で、いちばん高い棒は{ $most }回です。色の帯は0時から6時までです。
+picture-table = 数字の表で見る
+picture-hour = 時刻
+times = { $count }回
+asked-known-device = 使ったことのある端末
+asked-known-network = 知っているネットワークの、初めての端末
+asked-stranger = 見慣れないところ（IPアドレス { $network }）
+asked-stranger-unknown = 見慣れないところ（IPアドレス不明）
+asked-strangers = ほかの見慣れないところ
+client-on = { $system }の{ $program }
+client-unknown = 不明なプログラム
+client-network = IPアドレス { $network }
+messages-list = 送ったもの、送らなかったもの
+messages-text = 最近90日の、新しい順です。SMSとメールに、ここにない記号や通し番号のものがあれば、このサイトからではありません。
+messages-none = まだ何も送っていません。
+message-sign-in = ログインのコード
+message-setup = 登録のコード
+message-email = メールアドレス確認のコード
+message-notice = お知らせ
+message-refused = ログインの依頼
+message-refused-press = 送り直しの依頼
+message-marks = 記号{ $tag }・その日の{ $serial }通目
+message-serial = その日の{ $serial }通目
+became-sending = 送信中
+became-accepted = 引き渡し済み
+became-delivered = 届きました
+became-failed = 届きませんでした
+became-refused-number = 番号が使えないと、電話会社が答えました
+became-expired = 期限までに届きませんでした
+became-unknown = 届いたか不明
+became-suppressed = 送りませんでした
+became-suppressed-known = 他人の疑いがあるため、送りませんでした
+became-suppressed-many = 続きすぎたため、送りませんでした
+became-suppressed-guess = 間違いが続いたため、送りませんでした
+repeated = （{ $count }回、{ $from }から）
+cause-password = 正しいパスワードのあと
+cause-resend = 送り直し
+cause-fallback = 前の1通が届かなかったため、自動で
+cause-setup = 設定の操作
+cause-sign-up = 新規登録
+cause-notice = 自動のお知らせ
+back-to-security = セキュリティの画面へ戻る
+
 ## 表示できないとき
 
 error-not-found-title = ページが見つかりません

@@ -34,6 +34,8 @@ sql! {
                 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0 AND released_ms IS NULL";
     FINISH = "UPDATE ceremony SET stage = 1, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     END = "UPDATE ceremony SET stage = 2, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
+    /// Lane 2 is U.
+    END_UNKNOWN = "UPDATE ceremony SET stage = 2, ended_ms = $2 WHERE account_id = $1 AND lane = 2 AND stage = 0";
     TURN_TO = "UPDATE ceremony SET authenticator_id = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     CHALLENGE = "SELECT key_version, digits, tag, sent, last_sent_ms, expires_ms, authenticator_id
                    FROM challenge WHERE account_id = $1 AND challenge_id = $2";
@@ -185,6 +187,11 @@ pub async fn finish(tx: &mut Tx<'_>, open: &Open, now: Timestamp) -> Result<bool
 /// Gives it up.
 pub async fn end(tx: &mut Tx<'_>, account: AccountId, id: CeremonyId, now: Timestamp) -> Result<(), StoreError> {
     tx.execute(&END, &[account.into(), id.into(), now.into()]).await.map(drop)
+}
+
+/// Ends every sign-in on an unknown device that is under way.
+pub async fn end_unknown(tx: &mut Tx<'_>, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(&END_UNKNOWN, &[account.into(), now.into()]).await.map(drop)
 }
 
 /// Awaits the code of another method from now on.

@@ -18,7 +18,7 @@ use super::headers::SecurityHeaders;
 use super::lang;
 use super::pages::code::Door;
 use super::pages::{
-    CodeForm, assets, code, demo, health, home, other_ways, security, setup, sign_in, sign_out, sign_up,
+    CodeForm, assets, code, demo, health, home, messages, other_ways, security, setup, sign_in, sign_out, sign_up,
 };
 use super::problem::{self, Problem};
 use super::state::Web;
@@ -103,6 +103,8 @@ fn signed_in() -> Router<Web> {
         .route("/setup/app/start", post(setup::start_app))
         .route("/setup/app", get(setup::back).post(setup::confirm_app))
         .route("/security", get(security::page))
+        .route("/security/messages", get(messages::page))
+        .route("/security/messages/not-me", post(messages::not_me))
         .route("/security/devices/revoke", post(security::revoke_device))
         .route("/security/sessions/revoke", post(security::revoke_session))
         .route("/security/sign-out-everywhere", post(security::sign_out_everywhere))

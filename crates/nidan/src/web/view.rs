@@ -13,6 +13,7 @@ use crate::texts::T;
 
 mod demo;
 mod getting_in;
+mod messages;
 pub mod qr;
 mod rest;
 mod security;
@@ -24,6 +25,7 @@ pub use getting_in::{
     EmailProblem, OtherWay, OtherWays, PasswordProblem, SignIn, SignInCode, SignInNotice, SignInProblem, SignOut,
     SignUp, SignUpCode, Way,
 };
+pub use messages::{Card, HOURS, MessageRow, Messages, Picture, Strip};
 pub use rest::{ErrorKind, ErrorPage};
 pub use security::{Activity, ActivityRow, DeviceRow, MethodRole, MethodRow, Security, SecurityNotice, SessionRow};
 pub use setup::{PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode};

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod code;
 pub mod demo;
 pub mod health;
+pub mod messages;
 pub mod other_ways;
 pub mod security;
 pub mod setup;
