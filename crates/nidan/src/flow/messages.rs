@@ -174,23 +174,29 @@ impl Job<AccountId> {
     }
 }
 
-/// From where, and with what, somebody got in or proved a method.
-struct History(Vec<(Timestamp, NetworkKey, Option<String>)>);
+/// From where, and with what, somebody got in or proved a method: newest first, as the successes are.
+struct History(Vec<(Timestamp, Option<NetworkKey>, Option<String>)>);
 
 impl History {
     fn of(app: &App, successes: &[Recorded]) -> Self {
-        let seen = successes.iter().filter_map(|recorded| {
+        let seen = successes.iter().map(|recorded| {
             let client = &recorded.facts.client;
-            Some((recorded.at, NetworkKey::of(app, client)?, client.program.clone()))
+            (recorded.at, NetworkKey::of(app, client), client.program.clone())
         });
         Self(seen.collect())
     }
 
-    /// Whether that was from this network, and whether with this program from it, within the 90 days before `at`.
-    fn seen(&self, network: Option<NetworkKey>, program: Option<&String>, at: Timestamp) -> (bool, bool) {
-        let Some(network) = network else { return (false, false) };
-        let before = |when: Timestamp| when < at && when > at.minus(QUARTER);
-        let from_here = || self.0.iter().filter(|(when, from, _)| before(*when) && *from == network);
+    /// Whether that was from this network, and whether with this program from it, within the 90 days before `at`. The newest
+    /// `later` are passed over.
+    fn seen(
+        &self,
+        (network, program): (Option<NetworkKey>, Option<&String>),
+        at: Timestamp,
+        later: usize,
+    ) -> (bool, bool) {
+        let before = |when: Timestamp| when <= at && when > at.minus(QUARTER);
+        let same = |from: &Option<NetworkKey>| from.is_some() && *from == network;
+        let from_here = || self.0.iter().skip(later).filter(|(when, from, _)| before(*when) && same(from));
         (from_here().next().is_some(), from_here().any(|(_, _, with)| with.as_ref() == program))
     }
 }
@@ -239,7 +245,8 @@ impl Facts<'_> {
         let (mut programs, mut devices) = (Numbers(BTreeMap::new()), Numbers(BTreeMap::new()));
         let number = |kept: &Kept| {
             let by = &kept.request.by;
-            let (network_seen, program_seen) = self.history.seen(kept.network, by.client.program.as_ref(), kept.at);
+            let (network_seen, program_seen) =
+                self.history.seen((kept.network, by.client.program.as_ref()), kept.at, 0);
             flood::Request {
                 at: kept.at,
                 // What was refused before it opened a sign-in is one by itself.
@@ -296,13 +303,14 @@ impl Facts<'_> {
     /// Who got in within 90 days; `known`: when that was on a known device.
     fn entries(&self, successes: &[Recorded], known: &BTreeSet<Timestamp>) -> Vec<Entry> {
         let quarter = self.now.minus(QUARTER);
-        let entries = successes.iter().filter(|recorded| recorded.event == Event::SignedIn && recorded.at > quarter);
-        let entry = |recorded: &Recorded| {
+        let entries = successes.iter().enumerate();
+        let entries = entries.filter(|(_, recorded)| recorded.event == Event::SignedIn && recorded.at > quarter);
+        let entry = |(place, recorded): (usize, &Recorded)| {
             let client = &recorded.facts.client;
             let proofs = recorded.facts.about.as_deref().unwrap_or_default();
             let trusted = proofs.split(' ').any(|proof| proof == "trusted_device");
             let network = NetworkKey::of(self.app, client);
-            let (network_seen, _) = self.history.seen(network, client.program.as_ref(), recorded.at);
+            let (network_seen, _) = self.history.seen((network, client.program.as_ref()), recorded.at, place + 1);
             Entry { at: recorded.at, device_known: trusted || known.contains(&recorded.at), network_seen }
         };
         entries.map(entry).collect()
@@ -313,7 +321,7 @@ impl Facts<'_> {
         let asked = self.requests.iter().filter(|kept| kept.at > day_ago && kept.request.by.password_right);
         let asked = asked.map(|kept| {
             let by = &kept.request.by;
-            let (network_seen, _) = self.history.seen(kept.network, by.client.program.as_ref(), kept.at);
+            let (network_seen, _) = self.history.seen((kept.network, by.client.program.as_ref()), kept.at, 0);
             let who = match (by.device_known, network_seen) {
                 (true, _) => AskedBy::KnownDevice,
                 (false, true) => AskedBy::KnownNetwork,

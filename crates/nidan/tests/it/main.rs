@@ -10,6 +10,7 @@ mod bench;
 mod budgets;
 mod client;
 mod commands;
+mod flood;
 mod flow;
 mod gateways;
 mod kill;

@@ -103,17 +103,19 @@ impl Words<'_> {
     /// What it is, that with its numbers, and the one thing to do.
     fn verdict(&self, ledger: &Ledger) -> (String, String, String) {
         let t = &self.t;
-        let (title, text) = match ledger.verdict {
+        let (title, advice, text) = match ledger.verdict {
             Verdict::None => {
                 let text = t.with("verdict-none-text", &[("count", ledger.sent_today.into())]);
                 return (t.get("verdict-none"), text, String::new());
             }
-            Verdict::OwnBug { retries, .. } if retries > 0 => {
-                ("verdict-own-bug", t.with("verdict-own-bug-retries", &[("count", retries.into())]))
-            }
+            Verdict::OwnBug { retries, .. } if retries > 0 => (
+                "verdict-own-bug",
+                "verdict-own-bug-advice",
+                t.with("verdict-own-bug-retries", &[("count", retries.into())]),
+            ),
             Verdict::OwnBug { messages, wanted, .. } => {
                 let numbers = [("messages", messages.into()), ("wanted", wanted.into())];
-                ("verdict-own-bug", t.with("verdict-own-bug-text", &numbers))
+                ("verdict-own-bug", "verdict-own-bug-advice", t.with("verdict-own-bug-text", &numbers))
             }
             Verdict::PasswordKnown { attempts, networks, arrived, since } => {
                 let since = self.when(since);
@@ -123,24 +125,34 @@ impl Words<'_> {
                     ("arrived", arrived.into()),
                     ("since", (&since).into()),
                 ];
-                ("verdict-password-known", t.with("verdict-password-known-text", &numbers))
+                (
+                    "verdict-password-known",
+                    "verdict-password-known-advice",
+                    t.with("verdict-password-known-text", &numbers),
+                )
             }
             Verdict::ImpatientOwner { presses } => {
                 let title = t.with("verdict-impatient-owner", &[("count", presses.into())]);
                 let text = t.get("verdict-impatient-owner-text");
                 return (title, text, t.get("verdict-impatient-owner-advice"));
             }
-            Verdict::OwnMachine { attempts, every, since } => {
-                ("verdict-own-machine", self.own_machine(ledger, (attempts, every, since)))
-            }
-            Verdict::NotArriving { lost } => {
-                ("verdict-not-arriving", t.with("verdict-not-arriving-text", &[("count", lost.into())]))
-            }
-            Verdict::CannotTell { attempts } => {
-                ("verdict-cannot-tell", t.with("verdict-cannot-tell-text", &[("count", attempts.into())]))
-            }
+            Verdict::OwnMachine { attempts, every, since } => (
+                "verdict-own-machine",
+                "verdict-own-machine-advice",
+                self.own_machine(ledger, (attempts, every, since)),
+            ),
+            Verdict::NotArriving { lost } => (
+                "verdict-not-arriving",
+                "verdict-not-arriving-advice",
+                t.with("verdict-not-arriving-text", &[("count", lost.into())]),
+            ),
+            Verdict::CannotTell { attempts } => (
+                "verdict-cannot-tell",
+                "verdict-cannot-tell-advice",
+                t.with("verdict-cannot-tell-text", &[("count", attempts.into())]),
+            ),
         };
-        (t.get(title), text, t.get(&format!("{title}-advice")))
+        (t.get(title), text, t.get(advice))
     }
 
     fn own_machine(&self, ledger: &Ledger, (attempts, every, since): (usize, Span, Timestamp)) -> String {
