@@ -235,7 +235,8 @@ impl Words<'_> {
     fn rows(&self, items: &[Item]) -> Vec<MessageRow> {
         let same = |one: &Item, other: &Item| match (&one.done, &other.done) {
             (Done::Refused { reason, .. }, Done::Refused { reason: other_reason, .. }) => {
-                reason == other_reason && one.client == other.client && one.cause == other.cause
+                let place = |item: &Item| (around(&item.client), item.client.program.clone());
+                reason == other_reason && one.cause == other.cause && place(one) == place(other)
             }
             _ => false,
         };

@@ -1,11 +1,12 @@
 //! Histories of an account, written with the store's own hands: who asked when, what was sent, and what became of it.
 
+use nidan::store::account::{self, Account};
 use nidan::store::audit::{self, Facts};
 use nidan::store::ceremony::{self, Open};
 use nidan::store::client::Client as From;
 use nidan::store::message::{self, Cause, CauseKind, NewMessage};
 use nidan::store::request::{self, Asker, Request};
-use nidan::store::{StoreError, Tx, account};
+use nidan::store::{StoreError, Tx};
 use nidan_core::audit::Event;
 use nidan_core::budget::Suppressed;
 use nidan_core::ceremony::{Ceremony, Challenge, Holder, Purpose, Stage};
@@ -136,16 +137,36 @@ impl Entry<'_> {
     async fn write(self, tx: &mut Tx<'_>) -> Result<CeremonyId, StoreError> {
         let (app, now) = (&self.app, self.app.clock.now());
         let account = account::load(tx, app, self.account).await?.expect("an account");
-        let open = Open {
+        let open = self.open(&account);
+        if let Ok(state) = self.became {
+            if self.ceremony.is_none() {
+                ceremony::insert(tx, &account, &open).await?;
+                ceremony::open_challenge(tx, &open, &self.challenge(&open)).await?;
+            }
+            let serial = account::next_serial(tx, account.id, Channel::Sms, app.day(now)).await?;
+            let leased = message::claim(tx, &account, &self.message(&open, serial), now).await?;
+            message::settle(tx, leased, state, None, now).await?;
+        }
+        if self.pressed || self.ceremony.is_none() {
+            let ceremony = self.became.is_ok().then_some(open.id);
+            let request = Request { ceremony, press: self.pressed, refused: self.became.err(), by: self.by.clone() };
+            request::append(tx, app, &account, &request, now).await?;
+        }
+        Ok(open.id)
+    }
+
+    fn open(&self, account: &Account) -> Open {
+        let now = self.app.clock.now();
+        Open {
             account: account.id,
-            id: self.ceremony.unwrap_or_else(|| app.new_id(now)),
+            id: self.ceremony.unwrap_or_else(|| self.app.new_id(now)),
             ceremony: Ceremony {
                 purpose: Purpose::SignIn,
                 holder: Holder::Site,
                 stage: Stage::Open,
                 tries: 0,
                 sec_epoch: account.sec_epoch,
-                expires_at: now.plus(app.policy.sign_in_life),
+                expires_at: now.plus(self.app.policy.sign_in_life),
             },
             first_proof: FirstProof::Password,
             authenticator: None,
@@ -155,43 +176,31 @@ impl Entry<'_> {
             lane: if self.by.device_known { Lane::K } else { Lane::U },
             charged: 0,
             released_at: None,
-        };
-        if let (None, Ok(_)) = (self.ceremony, self.became) {
-            ceremony::insert(tx, &account, &open).await?;
-            let challenge = Challenge {
-                digits: Digits::Six,
-                sent: 1,
-                last_sent_at: now,
-                expires_at: now.plus(app.policy.code_life),
-            };
-            let (id, tag) = (open.challenge(), "KX".to_owned());
-            let sent = ceremony::Sent { id, authenticator: None, challenge, key_version: 1, tag };
-            ceremony::open_challenge(tx, &open, &sent).await?;
         }
-        if let Ok(state) = self.became {
-            let kind = if self.pressed { CauseKind::Resend } else { CauseKind::SignIn };
-            let serial = account::next_serial(tx, account.id, Channel::Sms, app.day(now)).await?;
-            let new = NewMessage {
-                id: app.new_id(now),
-                challenge: Some(open.challenge()),
-                n: self.n,
-                kind: MessageKind::SignInCode,
-                language: Language::Ja,
-                destination: Secret::new(PHONE.to_owned()),
-                cause: Cause { kind, client: self.by.client.clone(), password_right: true },
-                serial,
-                slot: 0,
-                lease_until: now.plus(app.policy.message_lease),
-                expires_at: now.plus(app.policy.code_life),
-            };
-            let leased = message::claim(tx, &account, &new, now).await?;
-            message::settle(tx, leased, state, None, now).await?;
+    }
+
+    fn challenge(&self, open: &Open) -> ceremony::Sent {
+        let now = self.app.clock.now();
+        let expires_at = now.plus(self.app.policy.code_life);
+        let challenge = Challenge { digits: Digits::Six, sent: 1, last_sent_at: now, expires_at };
+        ceremony::Sent { id: open.challenge(), authenticator: None, challenge, key_version: 1, tag: "KX".to_owned() }
+    }
+
+    fn message(&self, open: &Open, serial: i64) -> NewMessage {
+        let now = self.app.clock.now();
+        let kind = if self.pressed { CauseKind::Resend } else { CauseKind::SignIn };
+        NewMessage {
+            id: self.app.new_id(now),
+            challenge: Some(open.challenge()),
+            n: self.n,
+            kind: MessageKind::SignInCode,
+            language: Language::Ja,
+            destination: Secret::new(PHONE.to_owned()),
+            cause: Cause { kind, client: self.by.client.clone(), password_right: true },
+            serial,
+            slot: 0,
+            lease_until: now.plus(self.app.policy.message_lease),
+            expires_at: now.plus(self.app.policy.code_life),
         }
-        if self.pressed || self.ceremony.is_none() {
-            let ceremony = self.became.is_ok().then_some(open.id);
-            let request = Request { ceremony, press: self.pressed, refused: self.became.err(), by: self.by.clone() };
-            request::append(tx, app, &account, &request, now).await?;
-        }
-        Ok(open.id)
     }
 }
