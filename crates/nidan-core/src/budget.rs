@@ -78,6 +78,8 @@ pub enum Kind {
     PasswordsSourceAccount = 26,
     /// Names that a source gave wrong passwords for, by the hour.
     PasswordsSource = 27,
+    /// Letters to an owner about right passwords without a code, by the hour.
+    NoticeHour = 28,
 }
 
 /// Why a message was not sent, or a password not looked at. Its name is the reason of the `suppressed` message in the ledger.
@@ -503,6 +505,11 @@ pub const MONEY_ALARMS: [i64; 3] = [50, 80, 100];
 pub fn money_alarm(before: i64, after: i64, day_max: i64) -> Option<i64> {
     let reached = |spent: i64, alarm: i64| spent.saturating_mul(100) >= day_max.saturating_mul(alarm);
     MONEY_ALARMS.into_iter().rev().find(|alarm| reached(after, *alarm) && !reached(before, *alarm))
+}
+
+/// The budget of a letter about a right password without a code: one an hour is enough to be warned by.
+pub fn of_notice(account: AccountId) -> Budget {
+    Budget::new(Kind::NoticeHour, &[account.as_bytes()], rolling(1, HOUR), Suppressed::MailAccountFull).staying()
 }
 
 /// The budgets of a password, taken *before* it is looked at and completed when it was right. `name` is what was typed
