@@ -150,6 +150,20 @@ pub enum StillPossible {
     OtherNumber,
 }
 
+impl StillPossible {
+    /// Its name outside; never changes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Finish => "finish",
+            Self::WithoutMessage => "without_message",
+            Self::KnownDevice => "known_device",
+            Self::MailSecret => "mail_secret",
+            Self::OtherNumber => "other_number",
+        }
+    }
+}
+
 /// Every reason with its stable name and what is still possible.
 const REASONS: [(Suppressed, &str, &[StillPossible]); 23] = {
     use StillPossible::{Finish, KnownDevice, MailSecret, OtherNumber, Wait, WithoutMessage};

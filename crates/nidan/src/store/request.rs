@@ -18,6 +18,8 @@ sql! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)";
     LIST = "SELECT request_id, ceremony_id, press, network, facts, refused, completed_ms, created_ms FROM request
              WHERE account_id = $1 AND created_ms > $2 ORDER BY created_ms, request_id";
+    NEWEST_REFUSED = "SELECT refused FROM request WHERE account_id = $1 AND ceremony_id = $2
+                       ORDER BY created_ms DESC, request_id DESC LIMIT 1";
     COMPLETED = "UPDATE request SET completed_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND completed_ms IS NULL";
     DROP_OLD = "DELETE FROM request WHERE (account_id, request_id) IN
                   (SELECT account_id, request_id FROM request WHERE created_ms < $1 LIMIT 1000)";
@@ -139,9 +141,7 @@ fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
     let facts = account.sealing().open(FACTS, row.blob(0)?, row.blob(4)?)?;
     let facts: Facts =
         serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
-    let refused = row.opt_text(5)?.map(|name| {
-        Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
-    });
+    let refused = row.opt_text(5)?.map(suppressed);
     let request =
         Request { ceremony: row.opt_id(1)?, press: row.flag(2)?, refused: refused.transpose()?, by: facts.into() };
     let network = row.opt_array(3)?.map(NetworkKey);
@@ -151,6 +151,21 @@ fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
 /// What was asked for since `since`, in order of time.
 pub async fn list(tx: &mut Tx<'_>, account: &Account, since: Timestamp) -> Result<Vec<Kept>, StoreError> {
     tx.rows(&LIST, &[account.id.into(), since.into()]).await?.iter().map(|row| read(account, row)).collect()
+}
+
+fn suppressed(name: &str) -> Result<Suppressed, StoreError> {
+    Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
+}
+
+/// Why what was asked last of a sign-in was refused, if it was.
+pub async fn newest_refused(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    ceremony: CeremonyId,
+) -> Result<Option<Suppressed>, StoreError> {
+    let row = tx.optional(&NEWEST_REFUSED, &[account.into(), ceremony.into()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    row.opt_text(0)?.map(suppressed).transpose()
 }
 
 /// The sign-in was completed.

@@ -21,8 +21,8 @@ mod waiting;
 
 pub use demo::{DemoChannel, DemoMessage, DemoPhone, DemoStart};
 pub use getting_in::{
-    EmailProblem, OtherWay, OtherWays, PasswordProblem, SignIn, SignInCode, SignInNotice, SignInProblem, SignOut,
-    SignUp, SignUpCode, Way,
+    EmailProblem, NotSent, OtherWay, OtherWays, PasswordProblem, Release, ReleaseNotice, SignIn, SignInCode,
+    SignInNotice, SignInProblem, SignOut, SignUp, SignUpCode, Way,
 };
 pub use rest::{ErrorKind, ErrorPage};
 pub use security::{Activity, ActivityRow, DeviceRow, MethodRole, MethodRow, Security, SecurityNotice, SessionRow};
@@ -125,6 +125,8 @@ pub enum CodeProblem {
     UsedUp,
     /// The app's code was accepted before; the next one is awaited.
     AlreadyUsed,
+    /// After many wrong codes this one is too short.
+    TooShort,
 }
 
 impl CodeProblem {
