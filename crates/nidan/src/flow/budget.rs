@@ -219,9 +219,10 @@ async fn lease(
                 app.budgets.leased(asked, lot, (now, until));
                 return Ok(Ok(()));
             }
-            Take::Refused { until } => match app.budgets.not_leased(asked, lot, until) {
-                Some(smaller) => lot = smaller,
-                None => return Ok(Err(until)),
+            Take::Refused { until } => match app.budgets.not_leased(asked, lot, (now, until)) {
+                Next::Ask(smaller) => lot = smaller,
+                Next::Spent => return Ok(Ok(())),
+                Next::Refused => return Ok(Err(until)),
             },
         }
     }
@@ -270,6 +271,16 @@ struct Refusal {
     asked: Asked,
     until: Timestamp,
     forget_at: Timestamp,
+}
+
+/// What follows a lot that was not given.
+enum Next {
+    /// Nothing: there was a permit after all.
+    Spent,
+    /// To ask for so many.
+    Ask(i64),
+    /// To come back later.
+    Refused,
 }
 
 impl Budgets {
@@ -328,15 +339,20 @@ impl Budgets {
         (*held, *ends) = (held.leased(lot, now, until), until);
     }
 
-    /// How many to ask for next; none: there is no permit until then.
-    fn not_leased(&self, asked: Asked, lot: i64, until: Timestamp) -> Option<i64> {
+    /// What follows when the counter did not give a lot.
+    fn not_leased(&self, asked: Asked, lot: i64, (now, until): (Timestamp, Timestamp)) -> Next {
         let mut memory = self.memory();
         let (held, ends) = memory.permits.entry(asked).or_insert((Permits::none(), until));
+        // Somebody else of this node may have been given one meanwhile.
+        if let Spend::Spent(left) = held.spend(now) {
+            *held = left;
+            return Next::Spent;
+        }
         match held.refused(lot, until) {
-            Ok(smaller) => Some(smaller),
+            Ok(smaller) => Next::Ask(smaller),
             Err(none) => {
                 (*held, *ends) = (none, until);
-                None
+                Next::Refused
             }
         }
     }

@@ -7,6 +7,7 @@ mod api;
 mod app;
 mod attacks;
 mod bench;
+mod budgets;
 mod client;
 mod commands;
 mod flow;
