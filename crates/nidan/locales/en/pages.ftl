@@ -42,6 +42,10 @@ code-title = Enter your code
 code-label = 6-digit code
 code-hint = Spaces between the digits do no harm.
 code-not-a-code = Enter the 6 digits of the code.
+code-too-short = After several wrong codes, this code is not enough any more. Follow what this page asks for now, or start again.
+code-label-long = 8-digit code
+next-code-label = The code after it
+next-code-hint = Wait until the app shows its next 6 digits, and enter those here.
 code-wrong = { $tries ->
     [one] This code is wrong. You have one more try.
    *[other] This code is wrong. You have { $tries } more tries.
@@ -117,6 +121,22 @@ sms-sent = We sent a code by SMS to { $destination }.
 sms-tag = Enter the code only if the SMS shows the same letters.
 app-open = Open your authenticator app and enter the digits it shows for “{ $brand }”.
 trust-label = Trust this device
+not-sent-closed = For this account, no SMS is sent at the moment when somebody signs in on a device that we do not know.
+not-sent-later = We cannot send an SMS for this sign-in at the moment.
+not-sent-possible = What you can do
+not-sent-finish = Finish the sign-in that you began before, with its code.
+not-sent-known-device = Sign in on a device on which you have signed in before.
+not-sent-wait = Wait a while, and sign in again.
+not-sent-release = Have the SMS released by email
+release-title = Release the SMS by email
+release-lead = We send a release key to { $destination }, the email address of your account. Enter it here, and we send you the SMS.
+release-send = Send the email
+release-sent = The email is on its way.
+release-label = Release key
+release-hint = 12 letters and digits. Upper or lower case and hyphens make no difference.
+release-button = Send the SMS
+release-wrong = This is not the release key of this sign-in. Look at the newest email.
+release-too-many = No more messages can be released today.
 trust-hint = No code will be asked for on this device next time ({ $days } days at most). Clear the box if others use it too.
 sms-missing-title = No SMS?
 sms-missing-wait = Wait about a minute. Check that you have reception and that flight mode is off.
@@ -316,6 +336,7 @@ messages-none = Nothing was sent yet.
 message-sign-in = Sign-in code
 message-setup = Code to add a method
 message-email = Code to confirm the address
+message-release = Release key
 message-notice = Notice
 message-refused = Sign-in request
 message-refused-press = Request to send again
@@ -338,6 +359,7 @@ cause-resend = sent again
 cause-fallback = by itself, since the one before did not arrive
 cause-setup = while setting up
 cause-sign-up = sign-up
+cause-release = release by e-mail
 cause-notice = a notice by itself
 back-to-security = Back to the security page
 
@@ -353,6 +375,11 @@ error-ended-title = This has ended
 error-ended-text = It is finished, or time ran out. To go on, start from the beginning.
 error-busy-title = We are very busy right now
 error-busy-text = { $seconds ->
+error-too-many-title = Too many attempts
+error-too-many-text = { $minutes ->
+    [one] To protect accounts, this is not possible for now. Please try again in a minute. On a device on which you have signed in before, you can sign in as usual.
+   *[other] To protect accounts, this is not possible for now. Please try again in { $minutes } minutes. On a device on which you have signed in before, you can sign in as usual.
+}
     [one] Wait a second, then try again.
    *[other] Wait about { $seconds } seconds, then try again.
 }

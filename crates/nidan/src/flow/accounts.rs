@@ -6,7 +6,7 @@ use nidan_core::audit::Event;
 use nidan_core::email::EmailAddress;
 use nidan_core::id::AccountId;
 use nidan_core::language::Language;
-use nidan_core::time::Span;
+use nidan_core::time::{Span, Timestamp};
 
 use super::session::{self, Listed};
 use super::{FlowError, Job, Origin, record};
@@ -38,6 +38,16 @@ impl Who {
     /// The account that the site has this name of its own for.
     pub fn external_id(app: &App, external_id: &str) -> Self {
         Self::Key(LoginKey::external_id(app, external_id))
+    }
+}
+
+impl Who {
+    /// What it is counted by where there is no such account.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Id(id) => id.as_bytes(),
+            Self::Key(key) => key.as_bytes(),
+        }
     }
 }
 
@@ -157,6 +167,8 @@ pub struct Change {
     pub language: Option<Language>,
     /// The groups it is in.
     pub groups: Option<Vec<String>>,
+    /// When its password was changed at the site that keeps it: whoever knew the one before knows nothing any more.
+    pub password_changed_at: Option<Timestamp>,
     /// Who asked.
     pub origin: Origin,
 }
@@ -172,6 +184,11 @@ pub async fn change(app: &Arc<App>, change: Change) -> Result<Option<Account>, F
                 account.groups.clone_from(groups);
             }
             account::save(tx, &account).await?;
+            let changed_at = job.input.password_changed_at.map(|at| at.min(job.now));
+            if let Some(at) = changed_at.filter(|at| account.password_changed_at.is_none_or(|known| known < *at)) {
+                account::password_changed(tx, account.id, at).await?;
+                account.password_changed_at = Some(at);
+            }
             record(tx, &job.app, &account, (Event::AccountChanged, &job.input.origin, None), job.now).await?;
             Ok(Some(account))
         })

@@ -130,6 +130,19 @@ pub enum Why {
     Rule(Suppressed),
 }
 
+impl Item {
+    /// Why nothing was sent, if a rule refused it.
+    pub fn refused(&self) -> Option<Suppressed> {
+        match &self.done {
+            Done::Refused { reason, .. } => Some(*reason),
+            Done::Message(made) => match (made.state, made.reason) {
+                (State::Suppressed, Some(Why::Rule(reason))) => Some(reason),
+                _ => None,
+            },
+        }
+    }
+}
+
 impl Why {
     fn from_name(name: &str) -> Option<Self> {
         Reason::from_name(name).map(Self::Route).or_else(|| Suppressed::from_name(name).map(Self::Rule))
@@ -266,7 +279,7 @@ impl Facts<'_> {
                     && kept.open_until.is_some_and(|until| self.now < until),
             }
         };
-        self.requests.iter().map(number).collect()
+        self.requests.iter().filter(|kept| kept.signs_in).map(number).collect()
     }
 
     /// The codes for sign-ins that were handed to a route in the last 24 hours.
@@ -276,7 +289,7 @@ impl Facts<'_> {
         let sent = today.filter_map(|message| {
             let (challenge, ceremony) = (message.challenge?, message.ceremony?);
             // A message that no route was given yet has not arrived by any.
-            let tells = message.route.as_deref().is_none_or(|route| self.app.routes_health.tells(route));
+            let tells = message.route.as_deref().is_none_or(|route| self.app.tells_of_arrival(route));
             let silent = message.wired_at.is_some_and(|at| self.now.since(at) > self.app.policy.route_stalled_after);
             Some(Sent {
                 sign_in: sign_ins.of(*ceremony.as_bytes()),
@@ -318,7 +331,8 @@ impl Facts<'_> {
 
     fn asked(&self) -> Vec<Asked> {
         let day_ago = self.now.minus(DAY);
-        let asked = self.requests.iter().filter(|kept| kept.at > day_ago && kept.request.by.password_right);
+        let asked =
+            self.requests.iter().filter(|kept| kept.at > day_ago && kept.signs_in && kept.request.by.password_right);
         let asked = asked.map(|kept| {
             let by = &kept.request.by;
             let (network_seen, _) = self.history.seen((kept.network, by.client.program.as_ref()), kept.at, 0);
@@ -335,7 +349,10 @@ impl Facts<'_> {
 
 /// Messages and refusals, newest first.
 fn items(messages: Vec<Listed>, requests: &[Kept]) -> Vec<Item> {
-    let refused = requests.iter().rev().filter_map(|kept| {
+    let suppressed = messages.iter().filter(|message| message.state == State::Suppressed);
+    let suppressed: BTreeSet<Timestamp> = suppressed.map(|message| message.at).collect();
+    // Most refusals are in the ledger as a message that was not sent.
+    let refused = requests.iter().rev().filter(|kept| !suppressed.contains(&kept.at)).filter_map(|kept| {
         let by = &kept.request.by;
         Some(Item {
             at: kept.at,
@@ -362,7 +379,7 @@ fn made(message: Listed) -> Item {
         channel: message.channel,
         destination: masked.unwrap_or_default(),
         tag: message.tag,
-        serial: (message.serial > 0).then_some(message.serial),
+        serial: (message.kind.carries_code() && message.serial > 0).then_some(message.serial),
         state: message.state,
         reason: message.reason.as_deref().and_then(Why::from_name),
     };

@@ -1,8 +1,8 @@
 //! How well the routes do, as this node sees it: judged anew every few seconds from what the ledger holds, so that all nodes
 //! come to the same.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use nidan_core::route::{Health, health};
 use nidan_core::time::Timestamp;
@@ -11,12 +11,9 @@ use super::lines::Route;
 use crate::app::App;
 use crate::store::{StoreError, message};
 
-/// The latest verdict on each route, and which of them tell what became of a message.
+/// The latest verdict on each route.
 #[derive(Default)]
-pub struct RoutesHealth {
-    verdicts: Mutex<HashMap<String, Verdict>>,
-    telling: OnceLock<BTreeSet<String>>,
-}
+pub struct RoutesHealth(Mutex<HashMap<String, Verdict>>);
 
 struct Verdict {
     health: Health,
@@ -25,32 +22,21 @@ struct Verdict {
 }
 
 impl RoutesHealth {
-    /// Learns, when the routes are opened, which of them tell what became of a message.
-    pub(super) fn tell(&self, telling: BTreeSet<String>) {
-        // Whoever opens the same routes twice, as tests do, learns nothing new.
-        let _ = self.telling.set(telling);
-    }
-
-    /// Whether the carrier of a route tells what became of a message. One that is not there any more tells nothing.
-    pub fn tells(&self, route: &str) -> bool {
-        self.telling.get().is_some_and(|telling| telling.contains(route))
-    }
-
     /// How well a route does; a route that nobody has judged does well.
     pub fn of(&self, route: &str) -> Health {
-        let verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        let verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         verdicts.get(route).map_or(Health::Good, |verdict| verdict.health)
     }
 
     fn sick_at(&self, route: &str) -> Option<Timestamp> {
-        let verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        let verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         verdicts.get(route).and_then(|verdict| verdict.sick_at)
     }
 
     /// Keeps a verdict; gives the one before.
     fn judged(&self, route: &str, health: Health, now: Timestamp) -> Health {
         let sick_at = if health == Health::Sick { Some(now) } else { self.sick_at(route) };
-        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         verdicts.insert(route.to_owned(), Verdict { health, sick_at }).map_or(Health::Good, |before| before.health)
     }
 }

@@ -66,10 +66,7 @@ impl Routes {
             let line = line.map_err(|wrong| format!("route {}: {wrong}", route.name))?;
             Ok(Arc::new(Route { name: route.name.clone(), carries: route.carries(), cost: route.cost, line }))
         });
-        let all: Arc<[Arc<Route>]> = routes.collect::<Result<_, String>>()?;
-        let telling = all.iter().filter(|route| route.expects_receipts()).map(|route| route.name.clone());
-        app.routes_health.tell(telling.collect());
-        Ok(Self { all, receipts })
+        Ok(Self { all: routes.collect::<Result<_, String>>()?, receipts })
     }
 
     /// Everything to a demo phone.

@@ -1,5 +1,6 @@
 //! The ledger: every message with its cause, claimed before any carrier is called.
 
+use nidan_core::budget::Suppressed;
 use nidan_core::id::{AccountId, CeremonyId, ChallengeId, MessageId};
 use nidan_core::language::Language;
 use nidan_core::ledger::{Abandoned, Reason, Receipt, State};
@@ -17,6 +18,10 @@ sql! {
     INSERT = "INSERT INTO message (account_id, message_id, challenge_id, n, kind, channel, language, destination, facts, serial,
                                    slot, state, reason, route, epoch, lease_ms, wired_ms, settled_ms, created_ms, expires_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, NULL, NULL, 1, $12, NULL, NULL, $13, $14)";
+    /// State 9: suppressed. Nobody leases it.
+    SUPPRESS = "INSERT INTO message (account_id, message_id, challenge_id, n, kind, channel, language, destination, facts, serial,
+                                     slot, state, reason, route, epoch, lease_ms, wired_ms, settled_ms, created_ms, expires_ms)
+                VALUES ($1, $2, NULL, 0, $3, $4, $5, $6, $7, 0, 0, 9, $8, NULL, 1, $9, NULL, $9, $9, $9)";
     WIRE = "UPDATE message SET wired_ms = $4, route = $5
              WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL
          RETURNING challenge_id, n, kind, channel, language, destination, serial, expires_ms";
@@ -74,6 +79,8 @@ pub enum CauseKind {
     Fallback,
     /// A method is being set up.
     Setup,
+    /// A sign-in that gets no message asked the mailbox.
+    Release,
     /// Something about the account its owner should know.
     Notice,
 }
@@ -154,6 +161,41 @@ pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Ti
     ];
     tx.execute(&INSERT, &values).await?;
     Ok(Leased { account: account.id, id: new.id, epoch: 1, channel: new.kind.channel() })
+}
+
+/// A message that is not sent.
+pub struct Refused {
+    /// What it would have said.
+    pub kind: MessageKind,
+    /// Where it would have gone.
+    pub destination: Secret<String>,
+    /// Who asked for it.
+    pub cause: Cause,
+    /// Why it is not sent.
+    pub reason: Suppressed,
+}
+
+/// Writes down that a message was not sent, and why: its owner sees it.
+pub async fn suppress(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    (id, refused): (MessageId, &Refused),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = id.as_bytes();
+    let facts = serde_json::to_vec(&refused.cause).unwrap_or_default();
+    let values = [
+        account.id.into(),
+        id.into(),
+        refused.kind.stored().into(),
+        refused.kind.channel().stored().into(),
+        account.language.tag().into(),
+        account.sealing().seal(DESTINATION, row, refused.destination.expose().as_bytes()).into(),
+        account.sealing().seal(FACTS, row, &facts).into(),
+        refused.reason.name().into(),
+        now.into(),
+    ];
+    tx.execute(&SUPPRESS, &values).await.map(drop)
 }
 
 /// A message on its way to a carrier.

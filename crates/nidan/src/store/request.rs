@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use nidan_core::budget::Suppressed;
-use nidan_core::ceremony::Stage;
+use nidan_core::ceremony::{Purpose, Stage};
 use nidan_core::client_network::ClientNetwork;
 use nidan_core::id::{AccountId, ApiKeyId, CeremonyId, DeviceId, EventId};
 use nidan_core::time::Timestamp;
@@ -21,7 +21,7 @@ sql! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)";
     /// A ceremony is kept for some days only, requests for longer.
     LIST = "SELECT r.request_id, r.ceremony_id, r.press, r.network, r.facts, r.refused, r.completed_ms, r.created_ms,
-                   c.stage, c.tries, c.expires_ms,
+                   c.stage, c.tries, c.expires_ms, c.purpose,
                    (SELECT MAX(h.expires_ms) FROM challenge h
                      WHERE h.account_id = r.account_id AND h.ceremony_id = r.ceremony_id) AS code_expires_ms
               FROM request r
@@ -29,6 +29,8 @@ sql! {
              WHERE r.account_id = $1 AND r.created_ms > $2 ORDER BY r.created_ms, r.request_id";
     KNOWN_DEVICES = "SELECT request_id, facts, completed_ms FROM request
                       WHERE account_id = $1 AND created_ms > $2 AND completed_ms IS NOT NULL";
+    NEWEST_REFUSED = "SELECT refused FROM request WHERE account_id = $1 AND ceremony_id = $2
+                       ORDER BY created_ms DESC, request_id DESC LIMIT 1";
     COMPLETED = "UPDATE request SET completed_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND completed_ms IS NULL";
     DROP_OLD = "DELETE FROM request WHERE (account_id, request_id) IN
                   (SELECT account_id, request_id FROM request WHERE created_ms < $1 LIMIT 1000)";
@@ -127,6 +129,8 @@ pub struct Kept {
     pub tries: u8,
     /// Until when a code of its sign-in counts; none: no longer, or there never was one.
     pub open_until: Option<Timestamp>,
+    /// Whether it was asked for to sign in, not to set something up.
+    pub signs_in: bool,
 }
 
 /// Writes down that something was asked for.
@@ -161,18 +165,20 @@ fn asker(account: &Account, id: EventId, sealed: &[u8]) -> Result<Asker, StoreEr
 
 fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
     let id = row.id(0)?;
-    let refused = row.opt_text(5)?.map(|name| {
-        Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
-    });
+    let refused = row.opt_text(5)?.map(suppressed);
     let request = Request {
         ceremony: row.opt_id(1)?,
         press: row.flag(2)?,
         refused: refused.transpose()?,
         by: asker(account, id, row.blob(4)?)?,
     };
+    let signs_in = match row.opt_int(11)? {
+        Some(purpose) => Purpose::from_stored(purpose) == Some(Purpose::SignIn),
+        None => !request.refused.is_some_and(Suppressed::is_of_setup),
+    };
     let is_open = row.opt_int(8)?.and_then(Stage::from_stored) == Some(Stage::Open);
     // A sign-in by the app has no code that is sent.
-    let code_until = row.opt_time(11)?.or(row.opt_time(10)?);
+    let code_until = row.opt_time(12)?.or(row.opt_time(10)?);
     Ok(Kept {
         id,
         request,
@@ -181,12 +187,28 @@ fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
         at: row.time(7)?,
         tries: u8::try_from(row.opt_int(9)?.unwrap_or(0)).unwrap_or(u8::MAX),
         open_until: code_until.filter(|_| is_open),
+        signs_in,
     })
 }
 
 /// What was asked for since `since`, in order of time.
 pub async fn list(tx: &mut Tx<'_>, account: &Account, since: Timestamp) -> Result<Vec<Kept>, StoreError> {
     tx.rows(&LIST, &[account.id.into(), since.into()]).await?.iter().map(|row| read(account, row)).collect()
+}
+
+fn suppressed(name: &str) -> Result<Suppressed, StoreError> {
+    Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
+}
+
+/// Why what was asked last of a sign-in was refused, if it was.
+pub async fn newest_refused(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    ceremony: CeremonyId,
+) -> Result<Option<Suppressed>, StoreError> {
+    let row = tx.optional(&NEWEST_REFUSED, &[account.into(), ceremony.into()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    row.opt_text(0)?.map(suppressed).transpose()
 }
 
 /// When sign-ins that were begun since `since` were completed on devices that had completed the second step before.

@@ -19,6 +19,7 @@ pub mod problem;
 pub mod routes;
 pub mod server;
 pub mod session;
+mod shut;
 pub mod state;
 pub mod view;
 pub mod visit;

@@ -22,8 +22,8 @@ mod waiting;
 
 pub use demo::{DemoChannel, DemoMessage, DemoPhone, DemoStart};
 pub use getting_in::{
-    EmailProblem, OtherWay, OtherWays, PasswordProblem, SignIn, SignInCode, SignInNotice, SignInProblem, SignOut,
-    SignUp, SignUpCode, Way,
+    EmailProblem, NotSent, OtherWay, OtherWays, PasswordProblem, Release, ReleaseNotice, SignIn, SignInCode,
+    SignInNotice, SignInProblem, SignOut, SignUp, SignUpCode, Way,
 };
 pub use messages::{Card, HOURS, MessageRow, Messages, Picture, Strip};
 pub use rest::{ErrorKind, ErrorPage};
@@ -127,6 +127,8 @@ pub enum CodeProblem {
     UsedUp,
     /// The app's code was accepted before; the next one is awaited.
     AlreadyUsed,
+    /// After many wrong codes this one is too short.
+    TooShort,
 }
 
 impl CodeProblem {

@@ -26,7 +26,7 @@ pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
 #[schema(as = MessageCause)]
 struct CauseDocument {
     /// On what occasion: `sign_up`, `sign_in`, `resend`, `fallback` (nobody asked: the message before it did not arrive),
-    /// `setup` or `notice`.
+    /// `setup`, `notice` or `release` (a key from the mailbox).
     #[schema(value_type = String, example = "sign_in")]
     kind: CauseKind,
     /// The program that asked, in a few words.

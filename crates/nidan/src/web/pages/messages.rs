@@ -233,12 +233,10 @@ impl Words<'_> {
 
     /// The newest lines; refusals that repeat each other are one.
     fn rows(&self, items: &[Item]) -> Vec<MessageRow> {
-        let same = |one: &Item, other: &Item| match (&one.done, &other.done) {
-            (Done::Refused { reason, .. }, Done::Refused { reason: other_reason, .. }) => {
-                let place = |item: &Item| (around(&item.client), item.client.program.clone());
-                reason == other_reason && one.cause == other.cause && place(one) == place(other)
-            }
-            _ => false,
+        let place = |item: &Item| (around(&item.client), item.client.program.clone());
+        let same = |one: &Item, other: &Item| {
+            let refused = one.refused().is_some() && one.refused() == other.refused();
+            refused && one.cause == other.cause && place(one) == place(other)
         };
         items.chunk_by(same).take(SHOWN).filter_map(|repeated| self.row(repeated)).collect()
     }
@@ -284,7 +282,15 @@ impl Words<'_> {
             MessageKind::SignInCode => "message-sign-in",
             MessageKind::SetupCode => "message-setup",
             MessageKind::ConfirmEmailCode => "message-email",
-            MessageKind::AddressInUse | MessageKind::DeviceReuse | MessageKind::TwoStepOn => "message-notice",
+            MessageKind::ReleaseSecret => "message-release",
+            MessageKind::AddressInUse
+            | MessageKind::DeviceReuse
+            | MessageKind::TwoStepOn
+            | MessageKind::PasswordKnownAlert
+            | MessageKind::PasswordKnownLetter
+            | MessageKind::PasswordKnownSummary
+            | MessageKind::SecondStepMissed
+            | MessageKind::SuccessAfterFailures => "message-notice",
         };
         format!("{} · {} {}", self.t.get(kind), self.t.get(channel), made.destination)
     }
@@ -309,6 +315,7 @@ impl Words<'_> {
             CauseKind::Setup => Some("cause-setup"),
             CauseKind::SignUp => Some("cause-sign-up"),
             CauseKind::Notice => Some("cause-notice"),
+            CauseKind::Release => Some("cause-release"),
         };
         let network = around(&item.client);
         let network = network.map(|network| self.t.with("client-network", &[("network", (&network).into())]));

@@ -66,6 +66,7 @@ fn code_states() -> Vec<CodeState> {
         ("-last", Some(CodeProblem::Wrong { tries_left: 1 }), None, (ON_ITS_WAY, in_s(1))),
         ("-not-a-code", Some(CodeProblem::NotACode), None, (ON_ITS_WAY, Resend::Now)),
         ("-expired", Some(CodeProblem::Expired), None, (ON_ITS_WAY, Resend::Now)),
+        ("-too-short", Some(CodeProblem::TooShort), None, (ON_ITS_WAY, Resend::Now)),
         ("-already-used", Some(CodeProblem::AlreadyUsed), None, (ON_ITS_WAY, Resend::Now)),
         ("-used-up", Some(CodeProblem::UsedUp), None, (ON_ITS_WAY, Resend::Now)),
         ("-sent-again", None, Some(CodeNotice::SentAgain), (ON_ITS_WAY, Resend::NoMore)),
@@ -120,9 +121,12 @@ fn sign_in_pages(s: &mut Sample<'_>) {
     for (state, problem, notice, (told, resend)) in code_states() {
         let by_sms = Way::Sent(waiting(CodePage::SignIn, told, resend.clone()));
         let only_way = Way::Sent(Waiting { ways: vec![], ..waiting(CodePage::SignIn, told, resend) });
-        for (kind, way) in [("sms", by_sms), ("only-sms", only_way), ("app", Way::App { other_ways: true })] {
+        for (kind, way) in
+            [("sms", by_sms), ("only-sms", only_way), ("app", Way::App { other_ways: true, pair: false })]
+        {
             let frame = s.frame("/sign-in/code");
-            let page = SignInCode { frame, way, problem, notice, trust_ticked: problem.is_none(), trust_days: 90 };
+            let page =
+                SignInCode { frame, way, digits: 6, problem, notice, trust_ticked: problem.is_none(), trust_days: 90 };
             s.add(format!("sign-in-code-{kind}{state}"), &page);
         }
     }
@@ -130,7 +134,32 @@ fn sign_in_pages(s: &mut Sample<'_>) {
     s.add("other-ways", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
     let ways = vec![way("aut_1", MethodKind::Sms, "•••• 5678", false), way("aut_2", MethodKind::App, "", true)];
     s.add("other-ways-app", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
+    for (state, digits, way) in [
+        ("-pair", 6, Way::App { other_ways: true, pair: true }),
+        ("-long", 8, Way::Sent(waiting(CodePage::SignIn, ON_ITS_WAY, Resend::NoMore))),
+        ("-closed", 6, Way::NotSent(not_sent(true))),
+        ("-later", 6, Way::NotSent(not_sent(false))),
+    ] {
+        let frame = s.frame("/sign-in/code");
+        let page = SignInCode { frame, way, digits, problem: None, notice: None, trust_ticked: true, trust_days: 90 };
+        s.add(format!("sign-in-code{state}"), &page);
+    }
+    for (state, notice) in [
+        ("", None),
+        ("-sent", Some(ReleaseNotice::Sent)),
+        ("-wrong", Some(ReleaseNotice::Wrong)),
+        ("-too-many", Some(ReleaseNotice::TooMany)),
+    ] {
+        let page = Release { frame: s.frame("/sign-in/release"), email: "h•••@example.jp", notice };
+        s.add(format!("release{state}"), &page);
+    }
     s.add("sign-out", &SignOut { frame: s.frame("/sign-out") });
+}
+
+/// Everything that may be possible where nothing was sent; `closed`: waiting does not help.
+fn not_sent(closed: bool) -> NotSent {
+    let ways = vec![way("aut_2", MethodKind::App, "", false)];
+    NotSent { closed, ways, known_device: true, release: true, wait: !closed, finish: !closed }
 }
 
 fn setup_pages(s: &mut Sample<'_>) {
@@ -287,6 +316,7 @@ fn remaining_pages(s: &mut Sample<'_>) {
         ("bad-request", ErrorKind::BadRequest),
         ("ended", ErrorKind::Ended),
         ("busy", ErrorKind::Busy { seconds: 2 }),
+        ("too-many", ErrorKind::TooMany { minutes: 20 }),
         ("broken", ErrorKind::Broken),
     ] {
         let reference = (kind == ErrorKind::Broken).then_some("7F3K-Q2");
