@@ -261,13 +261,13 @@ error-ended-title = This has ended
 error-ended-text = It is finished, or time ran out. To go on, start from the beginning.
 error-busy-title = We are very busy right now
 error-busy-text = { $seconds ->
+    [one] Wait a second, then try again.
+   *[other] Wait about { $seconds } seconds, then try again.
+}
 error-too-many-title = Too many attempts
 error-too-many-text = { $minutes ->
     [one] To protect accounts, this is not possible for now. Please try again in a minute. On a device on which you have signed in before, you can sign in as usual.
    *[other] To protect accounts, this is not possible for now. Please try again in { $minutes } minutes. On a device on which you have signed in before, you can sign in as usual.
-}
-    [one] Wait a second, then try again.
-   *[other] Wait about { $seconds } seconds, then try again.
 }
 error-broken-title = Something went wrong
 error-broken-text = It is our fault. Wait a moment and try again. If it keeps happening, contact us with this reference.

@@ -188,6 +188,14 @@ impl Phone {
         self.last(to, DemoChannel::Email).await
     }
 
+    /// All that went to a number or an address and was not looked at, the subject of an e-mail first.
+    pub fn take(&self, to: &str) -> Vec<String> {
+        let channels = [DemoChannel::Sms, DemoChannel::Email];
+        let unseen: Vec<_> = channels.into_iter().flat_map(|channel| self.unseen(to, channel)).collect();
+        self.looked_at().extend(unseen.iter().map(|delivery| delivery.id.clone()));
+        unseen.iter().map(Delivery::whole_text).collect()
+    }
+
     /// The code in the next SMS.
     pub async fn sms_code(&self, to: &str) -> String {
         code_in(&self.last_sms(to).await)

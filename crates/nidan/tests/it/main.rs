@@ -12,6 +12,7 @@ mod client;
 mod commands;
 mod flow;
 mod gateways;
+mod guard;
 mod kill;
 mod links;
 mod mail;
