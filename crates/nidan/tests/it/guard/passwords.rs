@@ -8,6 +8,7 @@ use crate::client::Answer;
 use crate::owner::EMAIL;
 
 on_both_databases! {
+    guarded
     t07_wrong_passwords_run_out_alike_for_every_name
     t09_a_known_device_is_never_locked_out
 }

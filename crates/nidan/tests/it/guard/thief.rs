@@ -8,6 +8,7 @@ use crate::app::{TestServer, on_both_databases, wrong};
 use crate::owner::{EMAIL, PHONE};
 
 on_both_databases! {
+    guarded
     d1_a_stranger_gets_three_messages_and_the_owner_every_one
     d16_answering_wrongly_keeps_no_lane_open
     d11_of_a_thousand_wrong_codes_a_handful_is_evaluated
