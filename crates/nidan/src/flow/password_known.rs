@@ -157,6 +157,11 @@ impl CodesDied {
         (since < now).then_some(since)
     }
 
+    /// Whether what died up to `at` was looked at.
+    pub fn are_looked_at(&self, at: Timestamp) -> bool {
+        self.memory().is_some_and(|until| until >= at)
+    }
+
     fn looked(&self, until: Timestamp) {
         *self.memory() = Some(until);
     }

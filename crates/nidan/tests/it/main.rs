@@ -13,6 +13,7 @@ mod commands;
 mod flood;
 mod flow;
 mod gateways;
+mod guard;
 mod kill;
 mod links;
 mod mail;
