@@ -78,6 +78,8 @@ pub enum Kind {
     PasswordsSourceAccount = 26,
     /// Names that a source gave wrong passwords for, by the hour.
     PasswordsSource = 27,
+    /// Letters to an owner about right passwords without a code, by the hour.
+    NoticeHour = 28,
 }
 
 /// Why a message was not sent, or a password not looked at. Its name is the reason of the `suppressed` message in the ledger.
@@ -148,6 +150,20 @@ pub enum StillPossible {
     OtherNumber,
 }
 
+impl StillPossible {
+    /// Its name outside; never changes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Finish => "finish",
+            Self::WithoutMessage => "without_message",
+            Self::KnownDevice => "known_device",
+            Self::MailSecret => "mail_secret",
+            Self::OtherNumber => "other_number",
+        }
+    }
+}
+
 /// Every reason with its stable name and what is still possible.
 const REASONS: [(Suppressed, &str, &[StillPossible]); 23] = {
     use StillPossible::{Finish, KnownDevice, MailSecret, OtherNumber, Wait, WithoutMessage};
@@ -188,6 +204,18 @@ impl Suppressed {
     /// From its name.
     pub fn from_name(name: &str) -> Option<Self> {
         REASONS.into_iter().find(|(_, known, _)| *known == name).map(|(reason, ..)| reason)
+    }
+
+    /// Whether it is said only where something is set up.
+    pub const fn is_of_setup(self) -> bool {
+        matches!(
+            self,
+            Self::SetupNumberFull
+                | Self::SetupAccountFull
+                | Self::SetupNetworkFull
+                | Self::SetupsFull
+                | Self::BlockClosed
+        )
     }
 
     /// What is still possible for the owner, the most useful first; never nothing.
@@ -503,6 +531,11 @@ pub const MONEY_ALARMS: [i64; 3] = [50, 80, 100];
 pub fn money_alarm(before: i64, after: i64, day_max: i64) -> Option<i64> {
     let reached = |spent: i64, alarm: i64| spent.saturating_mul(100) >= day_max.saturating_mul(alarm);
     MONEY_ALARMS.into_iter().rev().find(|alarm| reached(after, *alarm) && !reached(before, *alarm))
+}
+
+/// The budget of a letter about a right password without a code: one an hour is enough to be warned by.
+pub fn of_notice(account: AccountId) -> Budget {
+    Budget::new(Kind::NoticeHour, &[account.as_bytes()], rolling(1, HOUR), Suppressed::MailAccountFull).staying()
 }
 
 /// The budgets of a password, taken *before* it is looked at and completed when it was right. `name` is what was typed

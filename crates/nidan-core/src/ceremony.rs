@@ -6,6 +6,7 @@
 //! get as many evaluated guesses as one after another would.
 
 use crate::code::{Code, Digits, Typed};
+use crate::ladder::Step;
 use crate::ledger::State;
 use crate::message::Channel;
 use crate::policy::Policy;
@@ -132,6 +133,8 @@ pub enum Verdict {
     AlreadyUsed,
     /// Not as many digits as asked for: costs no try.
     NotACode,
+    /// After many wrong codes this one is too short: a longer one, two of an app, or another way. Costs no try.
+    StrongerProofNeeded,
 }
 
 impl Verdict {
@@ -144,6 +147,7 @@ impl Verdict {
             Self::UsedUp => "used_up",
             Self::AlreadyUsed => "already_used",
             Self::NotACode => "not_a_code",
+            Self::StrongerProofNeeded => "stronger_proof_needed",
         }
     }
 }
@@ -284,6 +288,8 @@ pub struct Attempt<'a> {
     pub presented: &'a Holder,
     /// What was typed.
     pub typed: &'a str,
+    /// The app's following code, where it was typed as well.
+    pub next: Option<&'a str>,
     /// The account's security epoch now.
     pub epoch: i64,
     /// Now.
@@ -300,30 +306,72 @@ pub struct Checked {
     pub verdict: Verdict,
 }
 
-/// Checks a code. `None` where the ceremony is not the presenter's, who is told nothing.
-pub fn check(ceremony: Ceremony, awaited: &Awaited<'_>, attempt: &Attempt<'_>, policy: &Policy) -> Option<Checked> {
+/// What is to be compared: the ceremony with the try taken, and the one or two codes as they are read.
+struct ToCompare {
+    charged: Ceremony,
+    typed: Typed,
+    next: Option<Typed>,
+}
+
+/// Everything but the comparing. `None` where the ceremony is not the presenter's.
+fn to_compare(
+    ceremony: Ceremony,
+    awaited: &Awaited<'_>,
+    attempt: &Attempt<'_>,
+    policy: &Policy,
+) -> Option<Result<ToCompare, Verdict>> {
     if !ceremony.holder.admits(attempt.presented) {
         return None;
     }
     let digits = match awaited {
         Awaited::Sent(challenge, _) => challenge.digits,
+        // Until it is known what is awaited, both lengths are taken.
+        Awaited::Nothing if Typed::fold(attempt.typed, Digits::Eight).is_some() => Digits::Eight,
         Awaited::App(..) | Awaited::NewApp(_) | Awaited::Nothing => Digits::Six,
     };
-    let unchanged = |verdict| Some(Checked { ceremony, learnt: None, verdict });
-    let Some(typed) = Typed::fold(attempt.typed, digits) else { return unchanged(Verdict::NotACode) };
-    let charged = match ceremony.charge(attempt.epoch, attempt.now, policy) {
-        Ok(charged) => charged,
-        Err(verdict) => return unchanged(verdict),
+    let of_app = matches!(awaited, Awaited::App(..));
+    let next = attempt.next.filter(|_| of_app).map(|next| Typed::fold(next, Digits::Six));
+    let (Some(typed), None | Some(Some(_))) = (Typed::fold(attempt.typed, digits), &next) else {
+        return Some(Err(Verdict::NotACode));
+    };
+    Some(match ceremony.charge(attempt.epoch, attempt.now, policy) {
+        Err(verdict) => Err(verdict),
+        Ok(charged) => match awaited {
+            Awaited::Nothing => Err(Verdict::Expired),
+            Awaited::Sent(challenge, _) if !challenge.is_alive(attempt.now) => Err(Verdict::Expired),
+            _ => Ok(ToCompare { charged, typed, next: next.flatten() }),
+        },
+    })
+}
+
+/// How strong a proof [`check`] would compare: what [`crate::ladder::Guesses::charge`] is to be asked for before. `None`: nothing
+/// would be compared.
+pub fn offered(ceremony: Ceremony, awaited: &Awaited<'_>, attempt: &Attempt<'_>, policy: &Policy) -> Option<Step> {
+    let to_compare = to_compare(ceremony, awaited, attempt, policy)?.ok()?;
+    Some(match awaited {
+        Awaited::Sent(Challenge { digits: Digits::Eight, .. }, _) => Step::EightOrPair,
+        Awaited::App(..) if to_compare.next.is_some() => Step::EightOrPair,
+        _ => Step::Six,
+    })
+}
+
+/// Checks a code. `None` where the ceremony is not the presenter's, who is told nothing.
+pub fn check(ceremony: Ceremony, awaited: &Awaited<'_>, attempt: &Attempt<'_>, policy: &Policy) -> Option<Checked> {
+    let ToCompare { charged, typed, next } = match to_compare(ceremony, awaited, attempt, policy)? {
+        Ok(to_compare) => to_compare,
+        Err(verdict) => return Some(Checked { ceremony, learnt: None, verdict }),
     };
     let wrong =
         Checked { ceremony: charged, learnt: None, verdict: Verdict::Wrong { tries_left: charged.tries_left(policy) } };
     let right = |learnt| Checked { ceremony: charged.finish(), learnt, verdict: Verdict::Accepted };
-    let of_app = match awaited {
-        Awaited::Nothing => return unchanged(Verdict::Expired),
-        Awaited::Sent(challenge, _) if !challenge.is_alive(attempt.now) => return unchanged(Verdict::Expired),
-        Awaited::Sent(_, code) => return Some(if code.matches(&typed) { right(None) } else { wrong }),
-        Awaited::App(seed, learnt) => totp::verify(seed, typed.expose(), attempt.now, *learnt, policy),
-        Awaited::NewApp(seed) => totp::enrol(seed, typed.expose(), attempt.now),
+    let of_app = match (awaited, &next) {
+        (Awaited::Nothing, _) => return Some(Checked { ceremony, learnt: None, verdict: Verdict::Expired }),
+        (Awaited::Sent(_, code), _) => return Some(if code.matches(&typed) { right(None) } else { wrong }),
+        (Awaited::App(seed, learnt), Some(next)) => {
+            totp::verify_pair(seed, [typed.expose(), next.expose()], attempt.now, *learnt, policy)
+        }
+        (Awaited::App(seed, learnt), None) => totp::verify(seed, typed.expose(), attempt.now, *learnt, policy),
+        (Awaited::NewApp(seed), _) => totp::enrol(seed, typed.expose(), attempt.now),
     };
     Some(match of_app {
         TotpVerdict::Accepted { step, drift } => right(Some(Learnt { last_step: step, drift })),
@@ -351,7 +399,7 @@ mod tests {
     }
 
     fn typed<'a>(typed: &'a str, now: Timestamp) -> Attempt<'a> {
-        Attempt { presented: &Holder::Site, typed, epoch: 1, now }
+        Attempt { presented: &Holder::Site, typed, next: None, epoch: 1, now }
     }
 
     #[test]

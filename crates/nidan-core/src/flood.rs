@@ -24,6 +24,8 @@ const PRESS_GAP: Span = Span::seconds(60);
 const RETRY_GAP: Span = Span::seconds(2);
 /// After two-step verification was turned on, how soon a program notices that its password no longer does.
 const MACHINE_BEGINS: Span = Span::minutes(60);
+/// Without an attempt for so long, a series is over.
+const SERIES_GAP: Span = Span::days(1);
 /// Standard deviation of the intervals over their mean, squared, below which they are regular: 0.3².
 const REGULAR_CV_SQUARED: f64 = 0.09;
 
@@ -76,6 +78,8 @@ pub struct Sent {
     pub overdue: bool,
     /// Deliveries that the carrier reported, each of its ids once. A receipt that comes twice is one.
     pub deliveries: u8,
+    /// Whether it was sent unasked, in place of one that certainly did not arrive.
+    pub instead: bool,
 }
 
 /// A completed sign-in of the last 90 days.
@@ -215,6 +219,19 @@ pub fn got_in(facts: &Facts<'_>) -> GotIn {
     }
 }
 
+/// When the series began that the newest of these sign-ins belongs to, if that is longer ago than 24 hours: `attempts` are
+/// the uncompleted ones from unknown devices, in order of time. A series is unbroken while no day passes without one.
+pub fn series_began(attempts: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
+    let day_ago = now.minus(SERIES_GAP);
+    let newest = attempts.last().filter(|newest| **newest > day_ago)?;
+    let back = attempts.iter().rev().scan(*newest, |later, at| {
+        let unbroken = later.since(*at) < SERIES_GAP;
+        *later = *at;
+        unbroken.then_some(*at)
+    });
+    back.last().filter(|first| *first <= day_ago)
+}
+
 /// Sign-ins with the right password from unknown devices that nobody completed and that are over.
 fn attempts<'a>(facts: &'a Facts<'_>, which: impl Fn(&Request) -> bool + 'a) -> impl Iterator<Item = &'a Request> {
     let strange = |request: &&Request| !request.press && request.password_right && !request.device_known;
@@ -236,7 +253,8 @@ mod signs {
         let messages = facts.messages;
         let challenges: BTreeSet<u32> = messages.iter().map(|sent| sent.challenge).collect();
         let distinct: BTreeSet<(u32, u8)> = messages.iter().map(|sent| (sent.challenge, sent.n)).collect();
-        let wanted = challenges.len() + facts.requests.iter().filter(|request| request.press).count();
+        let instead = messages.iter().filter(|sent| sent.instead).count();
+        let wanted = challenges.len() + facts.requests.iter().filter(|request| request.press).count() + instead;
         let deliveries = messages.iter().map(|sent| usize::from(sent.deliveries)).sum::<usize>();
         let retries = retries(facts.requests);
         let ours = messages.len() > wanted || distinct.len() < messages.len() || deliveries > messages.len();

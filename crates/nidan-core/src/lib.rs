@@ -32,6 +32,7 @@ pub mod password_known;
 pub mod permits;
 pub mod phone;
 pub mod policy;
+pub mod release;
 pub mod route;
 pub mod secret;
 pub mod sign_in;

@@ -54,17 +54,35 @@ pub enum MessageKind {
     DeviceReuse = 5,
     /// Two methods are confirmed: two-step verification is on. To the address; carries no code.
     TwoStepOn = 6,
+    /// Somebody else has the password: the alert, by SMS.
+    PasswordKnownAlert = 7,
+    /// The same by e-mail.
+    PasswordKnownLetter = 8,
+    /// So many more attempts with the right password were stopped. Its serial is how many.
+    PasswordKnownSummary = 9,
+    /// The password was right, and nobody typed the code.
+    SecondStepMissed = 10,
+    /// Signed in, after attempts of others that failed.
+    SuccessAfterFailures = 11,
+    /// The secret that frees one message where an unknown device gets none. Belongs to a challenge of its own.
+    ReleaseSecret = 12,
 }
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::SignInCode,
         Self::SetupCode,
         Self::ConfirmEmailCode,
         Self::AddressInUse,
         Self::DeviceReuse,
         Self::TwoStepOn,
+        Self::PasswordKnownAlert,
+        Self::PasswordKnownLetter,
+        Self::PasswordKnownSummary,
+        Self::SecondStepMissed,
+        Self::SuccessAfterFailures,
+        Self::ReleaseSecret,
     ];
 
     /// The number in the database.
@@ -81,15 +99,31 @@ impl MessageKind {
     pub const fn carries_code(self) -> bool {
         match self {
             Self::SignInCode | Self::SetupCode | Self::ConfirmEmailCode => true,
-            Self::AddressInUse | Self::DeviceReuse | Self::TwoStepOn => false,
+            Self::AddressInUse
+            | Self::DeviceReuse
+            | Self::TwoStepOn
+            | Self::PasswordKnownAlert
+            | Self::PasswordKnownLetter
+            | Self::PasswordKnownSummary
+            | Self::SecondStepMissed
+            | Self::SuccessAfterFailures
+            | Self::ReleaseSecret => false,
         }
     }
 
     /// The way it goes.
     pub const fn channel(self) -> Channel {
         match self {
-            Self::SignInCode | Self::SetupCode => Channel::Sms,
-            Self::ConfirmEmailCode | Self::AddressInUse | Self::DeviceReuse | Self::TwoStepOn => Channel::Email,
+            Self::SignInCode | Self::SetupCode | Self::PasswordKnownAlert => Channel::Sms,
+            Self::ConfirmEmailCode
+            | Self::AddressInUse
+            | Self::DeviceReuse
+            | Self::TwoStepOn
+            | Self::PasswordKnownLetter
+            | Self::PasswordKnownSummary
+            | Self::SecondStepMissed
+            | Self::SuccessAfterFailures
+            | Self::ReleaseSecret => Channel::Email,
         }
     }
 }
@@ -246,12 +280,18 @@ mod tests {
             (4, false, Channel::Email),
             (5, false, Channel::Email),
             (6, false, Channel::Email),
+            (7, false, Channel::Sms),
+            (8, false, Channel::Email),
+            (9, false, Channel::Email),
+            (10, false, Channel::Email),
+            (11, false, Channel::Email),
+            (12, false, Channel::Email),
         ];
         assert_eq!(kinds, expected);
         for number in -10..100 {
             assert_eq!(
                 MessageKind::from_stored(number).map(MessageKind::stored),
-                (1..=6).contains(&number).then_some(number)
+                (1..=12).contains(&number).then_some(number)
             );
             assert_eq!(Channel::from_stored(number).map(Channel::stored), [1, 3].contains(&number).then_some(number));
         }

@@ -132,7 +132,7 @@ fn store_and_reload(world: &World) -> (Ceremony, Challenge) {
 }
 
 fn attempt(world: &mut World, code: &Code, presented: &Holder, typed: &str, policy: &Policy) -> Option<Verdict> {
-    let attempt = Attempt { presented, typed, epoch: world.epoch, now: world.now };
+    let attempt = Attempt { presented, typed, next: None, epoch: world.epoch, now: world.now };
     let checked = check(world.ceremony, &Awaited::Sent(&world.challenge, code), &attempt, policy)?;
     world.ceremony = checked.ceremony;
     Some(checked.verdict)

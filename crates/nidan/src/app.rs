@@ -12,9 +12,11 @@ use nidan_core::route::Carries;
 use nidan_core::time::{Span, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::config::ways::Way;
 use crate::config::{Settings, Site};
 use crate::flow::breaker::WrongCodes;
 use crate::flow::budget::Budgets;
+use crate::flow::password_known::CodesDied;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::moved::Moved;
@@ -57,6 +59,10 @@ pub struct App {
     pub budgets: Budgets,
     /// Wrong codes from unknown devices, over all accounts.
     pub wrong_codes: WrongCodes,
+    /// Up to when this node has looked at codes that nobody typed.
+    pub codes_died: CodesDied,
+    /// The routes whose carriers never tell what became of a message.
+    silent_routes: Vec<String>,
     /// Tells who waits for a message that something became of it.
     pub moved: Moved,
     /// Where claimed messages go after their transaction's commit.
@@ -94,6 +100,13 @@ impl App {
             alarm: Alarm::default(),
             budgets: Budgets::default(),
             wrong_codes: WrongCodes::default(),
+            codes_died: CodesDied::default(),
+            silent_routes: settings
+                .routes
+                .iter()
+                .filter(|route| is_silent(&route.way))
+                .map(|route| route.name.clone())
+                .collect(),
             moved: Moved::default(),
             outbox,
             made: AtomicU16::new(0),
@@ -152,6 +165,11 @@ impl App {
         now.to_zoned(self.site.time_zone.clone())
     }
 
+    /// Whether the carrier of a route tells that a message has arrived.
+    pub fn tells_of_arrival(&self, route: &str) -> bool {
+        !self.silent_routes.iter().any(|silent| silent == route)
+    }
+
     /// Hands claimed messages to the worker. Without a worker, which happens at shutdown, they wait in the ledger for
     /// whoever takes their lease over.
     pub fn dispatch(&self, messages: impl IntoIterator<Item = Leased>) {
@@ -160,6 +178,15 @@ impl App {
                 tracing::info!("a message waits in the ledger: the worker has stopped");
             }
         }
+    }
+}
+
+/// A mail server that took a message never says more, nor does a gateway that is given no way to.
+const fn is_silent(way: &Way) -> bool {
+    match way {
+        Way::Demo | Way::Smpp(_) => false,
+        Way::Http(gateway) => gateway.callback_secret.is_none(),
+        Way::Smtp(_) => true,
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Metrics {
     requests: ByLabel,
     codes: ByLabel,
     messages: ByLabel,
+    suppressed: ByLabel,
     sendings: ByRoute,
     receipts: ByRoute,
     route_health: NowByRoute,
@@ -40,6 +41,8 @@ impl Default for Metrics {
         registry.register("requests", "Requests answered, by HTTP status", requests.clone());
         registry.register("codes", "Codes checked, by verdict", codes.clone());
         registry.register("messages", "Messages settled, by state", messages.clone());
+        let suppressed = ByLabel::default();
+        registry.register("suppressed", "Messages not sent and passwords not looked at, by reason", suppressed.clone());
         let (sendings, receipts) = (ByRoute::default(), ByRoute::default());
         let (route_health, route_spent) = (NowByRoute::default(), NowByRoute::default());
         registry.register("sendings", "Messages given to a route, by what it answered", sendings.clone());
@@ -53,7 +56,19 @@ impl Default for Metrics {
         let stopped = NowByName::default();
         let about = "What was stopped by itself because of a fault: 1, and 0 once an operator had it go on";
         registry.register("stopped", about, stopped.clone());
-        Self { stopped, hashes, registry, requests, codes, messages, sendings, receipts, route_health, route_spent }
+        Self {
+            stopped,
+            hashes,
+            registry,
+            requests,
+            codes,
+            messages,
+            suppressed,
+            sendings,
+            receipts,
+            route_health,
+            route_spent,
+        }
     }
 }
 
@@ -71,6 +86,11 @@ impl Metrics {
     /// A message's way ended.
     pub fn message(&self, state: &str) {
         self.messages.get_or_create(&[("state", state.to_owned())]).inc();
+    }
+
+    /// A message was not sent, or a password not looked at.
+    pub fn suppressed(&self, reason: &str) {
+        self.suppressed.get_or_create(&[("reason", reason.to_owned())]).inc();
     }
 
     /// A route was given a message and answered.

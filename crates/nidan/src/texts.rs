@@ -147,6 +147,8 @@ pub enum SmsText {
     SignIn,
     /// Confirming a phone number.
     Setup,
+    /// Somebody else has the password.
+    PasswordKnown,
 }
 
 impl SmsText {
@@ -155,11 +157,12 @@ impl SmsText {
         match self {
             Self::SignIn => ["sms-sign-in", "sms-sign-in-compact", "sms-sign-in-shortest"],
             Self::Setup => ["sms-setup", "sms-setup-compact", "sms-setup-shortest"],
+            Self::PasswordKnown => ["sms-password-known", "sms-password-known-compact", "sms-password-known-shortest"],
         }
     }
 }
 
-/// The e-mails that Nidan sends. Texts take `brand`, that of [`EmailText::ConfirmAddress`] also `code`, `tag` and `serial`.
+/// The e-mails that Nidan sends. Texts take `brand`, those of them that need it also `code`, `tag` and `serial`.
 /// A line of a text is a paragraph's line, as long as it may be; an empty line ends the paragraph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailText {
@@ -171,6 +174,16 @@ pub enum EmailText {
     DeviceReuse,
     /// Two methods are confirmed: two-step verification is on.
     TwoStepOn,
+    /// Somebody else has the password.
+    PasswordKnown,
+    /// Somebody with the password was stopped so many times more.
+    PasswordKnownSummary,
+    /// The password was right, and nobody typed the code.
+    SecondStepMissed,
+    /// Signed in, after attempts of others that failed.
+    SuccessAfterFailures,
+    /// The secret that frees a message.
+    Release,
 }
 
 impl EmailText {
@@ -181,6 +194,11 @@ impl EmailText {
             Self::AddressInUse => "email-address-in-use-title",
             Self::DeviceReuse => "email-device-reuse-title",
             Self::TwoStepOn => "email-two-step-on-title",
+            Self::PasswordKnown => "email-password-known-title",
+            Self::PasswordKnownSummary => "email-password-known-summary-title",
+            Self::SecondStepMissed => "email-second-step-missed-title",
+            Self::SuccessAfterFailures => "email-success-after-failures-title",
+            Self::Release => "email-release-title",
         }
     }
 
@@ -191,6 +209,11 @@ impl EmailText {
             Self::AddressInUse => "email-address-in-use-body",
             Self::DeviceReuse => "email-device-reuse-body",
             Self::TwoStepOn => "email-two-step-on-body",
+            Self::PasswordKnown => "email-password-known-body",
+            Self::PasswordKnownSummary => "email-password-known-summary-body",
+            Self::SecondStepMissed => "email-second-step-missed-body",
+            Self::SuccessAfterFailures => "email-success-after-failures-body",
+            Self::Release => "email-release-body",
         }
     }
 }

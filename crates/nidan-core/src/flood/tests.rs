@@ -42,7 +42,7 @@ fn press(sign_in: u32, seconds: i64) -> Request {
 
 /// A message that arrived.
 fn sent(sign_in: u32, n: u8) -> Sent {
-    Sent { sign_in, challenge: sign_in, n, arrived: Arrived::Yes, overdue: false, deliveries: 1 }
+    Sent { sign_in, challenge: sign_in, n, arrived: Arrived::Yes, overdue: false, deliveries: 1, instead: false }
 }
 
 fn judged(requests: &[Request], messages: &[Sent]) -> Verdict {
@@ -72,6 +72,9 @@ fn our_own_faults_are_told_by_counts() {
     let twice = [owner(1, 0), press(1, 30)];
     assert_eq!(name(&twice, &[sent(1, 1), sent(1, 1)]), "own_bug", "twice, however often somebody pressed");
     assert_eq!(judged(&one, &[Sent { deliveries: 2, ..sent(1, 1) }]), doubled, "delivered twice");
+    let in_its_place =
+        [Sent { arrived: Arrived::No, deliveries: 0, ..sent(1, 1) }, Sent { instead: true, ..sent(1, 2) }];
+    assert_eq!(name(&one, &in_its_place), "none", "in place of one that did not arrive");
 }
 
 #[test]
@@ -241,4 +244,19 @@ fn pumping_is_many_numbers_and_few_confirmed() {
         let setups = Setups { numbers, completed, cost: 0, avoided: 0 };
         assert_eq!((is_pumping(&setups, true), is_pumping(&setups, false)), (block, hour), "{numbers} {completed}");
     }
+}
+
+#[test]
+fn a_series_goes_back_until_a_day_without_an_attempt() {
+    const HOUR: i64 = 3600;
+    let began = |hours: &[i64]| {
+        let times: Vec<Timestamp> = hours.iter().map(|hours| at(-hours * HOUR)).collect();
+        series_began(&times, at(0))
+    };
+    assert_eq!(began(&[]), None);
+    assert_eq!(began(&[3, 2, 1]), None, "all of them today");
+    assert_eq!(began(&[30, 20, 1]), Some(at(-30 * HOUR)));
+    assert_eq!(began(&[60, 30, 20, 1]), Some(at(-30 * HOUR)), "a day without one");
+    assert_eq!(began(&[53, 30, 20, 1]), Some(at(-53 * HOUR)));
+    assert_eq!(began(&[30, 25]), None, "it is over");
 }

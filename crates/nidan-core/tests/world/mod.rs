@@ -236,7 +236,15 @@ impl Owner {
         };
         taken.push(world.pass(&wanted, now)?);
         *gone = true;
-        self.sent.push(Sent { sign_in, challenge: sign_in, n, arrived: Arrived::Yes, overdue: false, deliveries: 1 });
+        self.sent.push(Sent {
+            sign_in,
+            challenge: sign_in,
+            n,
+            arrived: Arrived::Yes,
+            overdue: false,
+            deliveries: 1,
+            instead: false,
+        });
         Ok(())
     }
 

@@ -19,6 +19,9 @@ sms-setup-compact =
 sms-setup-shortest =
     { $brand } setup code: { $code }
     @{ $domain } #{ $code }
+sms-password-known = { $brand }: somebody tried to sign in with your right password. It was stopped. If it was not you, open { $brand } the usual way and change it.
+sms-password-known-shortest = { $brand }: sign-in with your right password stopped. Change it.
+sms-password-known-compact = { $brand }: a sign-in with your right password was stopped. Not you? Change it.
 
 # Texts of e-mails: a line is one line, however long (whoever reads it wraps it); an empty line ends a paragraph. No domain
 # either: mail programs make a link of it.
@@ -67,6 +70,52 @@ email-two-step-on-body =
     When you sign in on a new device, you enter a 6-digit code after your password. Tell the code to nobody. { $brand } never asks you for it.
 
     If you did not turn this on: open { $brand } the usual way, sign in, check your methods and recent activity on the Security page, and press "Sign out everywhere".
+
+email-password-known-title = Somebody may have your password
+email-password-known-body =
+    Somebody tried several times to sign in to your account at { $brand } with the right password. Nobody typed the code, so nobody got in that way. To protect you, we send no SMS for now when somebody signs in on a device that we do not know.
+
+    If it was not you: open { $brand } the usual way and change the password. Sign-ins on new devices then work again.
+
+    If it was you: on devices on which you have signed in before, and with the authenticator app, everything works as usual.
+
+email-password-known-summary-title = More sign-in attempts were stopped
+email-password-known-summary-body =
+    Since our last email, { $serial ->
+        [one] one more sign-in attempt
+       *[other] { $serial } more sign-in attempts
+    } with the right password on a device that we do not know { $serial ->
+        [one] was
+       *[other] were
+    } stopped at { $brand }.
+
+    If you have not changed the password yet: open { $brand } the usual way and change it. We write at most once a day about this.
+
+email-second-step-missed-title = A sign-in was not completed
+email-second-step-missed-body =
+    Somebody entered the right password of your account at { $brand } on a device that we do not know, but not the code.
+
+    If it was you: there is nothing to do.
+
+    If it was not: somebody has your password. Open { $brand } the usual way and change it. Tell no code to anybody who asks for it.
+
+email-success-after-failures-title = You signed in, after attempts that failed
+email-success-after-failures-body =
+    You have just signed in to { $brand }. Before that, somebody had entered your right password and wrong codes on a device that we do not know.
+
+    If that was you: there is nothing to do.
+
+    If it was not: somebody has your password. Open { $brand } the usual way and change it, and check the recent activity on the Security page.
+
+email-release-title = Your release key
+email-release-body =
+    This key releases one SMS for the sign-in at { $brand } that you have open. Enter it on that page only.
+
+    Release key: { $code }
+
+    Tell the key to nobody. { $brand } never asks you for it.
+
+    If you are not signing in: somebody has your password. Do not use the key, open { $brand } the usual way and change the password.
 
 # What `nidan route test` sends.
 route-test-sms = { $brand }: this is a test message (route { $route }). There is nothing to do.

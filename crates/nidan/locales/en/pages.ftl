@@ -42,6 +42,10 @@ code-title = Enter your code
 code-label = 6-digit code
 code-hint = Spaces between the digits do no harm.
 code-not-a-code = Enter the 6 digits of the code.
+code-too-short = After several wrong codes, this code is not enough any more. Follow what this page asks for now, or start again.
+code-label-long = 8-digit code
+next-code-label = The code after it
+next-code-hint = Wait until the app shows its next 6 digits, and enter those here.
 code-wrong = { $tries ->
     [one] This code is wrong. You have one more try.
    *[other] This code is wrong. You have { $tries } more tries.
@@ -117,6 +121,22 @@ sms-sent = We sent a code by SMS to { $destination }.
 sms-tag = Enter the code only if the SMS shows the same letters.
 app-open = Open your authenticator app and enter the digits it shows for “{ $brand }”.
 trust-label = Trust this device
+not-sent-closed = For this account, no SMS is sent at the moment when somebody signs in on a device that we do not know.
+not-sent-later = We cannot send an SMS for this sign-in at the moment.
+not-sent-possible = What you can do
+not-sent-finish = Finish the sign-in that you began before, with its code.
+not-sent-known-device = Sign in on a device on which you have signed in before.
+not-sent-wait = Wait a while, and sign in again.
+not-sent-release = Have the SMS released by email
+release-title = Release the SMS by email
+release-lead = We send a release key to { $destination }, the email address of your account. Enter it here, and we send you the SMS.
+release-send = Send the email
+release-sent = The email is on its way.
+release-label = Release key
+release-hint = 12 letters and digits. Upper or lower case and hyphens make no difference.
+release-button = Send the SMS
+release-wrong = This is not the release key of this sign-in. Look at the newest email.
+release-too-many = No more messages can be released today.
 trust-hint = No code will be asked for on this device next time ({ $days } days at most). Clear the box if others use it too.
 sms-missing-title = No SMS?
 sms-missing-wait = Wait about a minute. Check that you have reception and that flight mode is off.
@@ -229,6 +249,120 @@ activity-signed-out-everywhere = Signed out everywhere
 sign-out-title = Sign out?
 sign-out-text = If this device is trusted, it stays so: your password will be enough next time.
 
+## The record of messages
+
+messages-title = Your messages
+messages-link = See all messages
+messages-summary-calm = { $count ->
+    [0] Nothing was sent
+    [one] 1 message was sent
+   *[other] { $count } messages were sent
+} in the last 24 hours. Nothing unusual.
+got-in-nobody = Nobody has signed in in the last 90 days.
+got-in-known = Nobody unknown got in. { $count ->
+    [one] The only sign-in
+   *[other] All { $count } sign-ins
+} of the last 90 days came from devices or networks used before.
+got-in-new = Please check: in the last 90 days there { $count ->
+    [one] was 1 sign-in
+   *[other] were { $count } sign-ins
+} on a new device in a new network, the latest on { $last }. If that was not you, press "Sign out everywhere" on the security page.
+verdict-none = All as usual
+verdict-none-text = { $count ->
+    [0] No message was sent
+    [one] 1 message was sent
+   *[other] { $count } messages were sent
+} in the last 24 hours.
+verdict-own-bug = This is our fault
+verdict-own-bug-text = { $messages } messages arrived where { $wanted } { $wanted ->
+    [one] was
+   *[other] were
+} asked for. It does not mean that anybody has your password.
+verdict-own-bug-retries = A program of the site repeated the same request { $count ->
+    [one] once
+   *[other] { $count } times
+} by itself. It does not mean that anybody has your password.
+verdict-own-bug-advice = You need not do anything. When you sign in, use the code with the letters that your screen shows.
+verdict-password-known = Somebody has your password
+verdict-password-known-text = Since { $since }, somebody tried to sign in { $attempts } times with your right password, from { $networks ->
+    [one] 1 place
+   *[other] { $networks } places
+} that you never used. { $arrived } codes reached you, and none of these sign-ins got in.
+verdict-password-known-advice = Change your password, also wherever else you use the same one.
+verdict-impatient-owner = "Send again" was pressed { $count } times in a row
+verdict-impatient-owner-text = It was pressed on a device or in a network used before. The codes seem to be slow today.
+verdict-impatient-owner-advice = Wait a minute before you press again. If you are in a hurry, use your authenticator app.
+verdict-own-machine = A device of yours keeps trying to sign in
+verdict-own-machine-text = { $client }: { $attempts } times, about every { $every ->
+    [one] minute
+   *[other] { $every } minutes
+}, since { $since }. It began right after two-step verification was turned on, and comes from a network you use.
+verdict-own-machine-advice = Remove the password that is saved in that device or app, or set it up anew.
+verdict-not-arriving = Codes do not arrive
+verdict-not-arriving-text = In the last 24 hours, { $count } messages did not arrive, or nothing says that they did.
+verdict-not-arriving-advice = Sign in with your authenticator app, and check blocked senders and reception on your phone.
+verdict-cannot-tell = A device of yours or a stranger: we cannot tell
+verdict-cannot-tell-text = { $count } sign-ins with the right password ended without a code being entered.
+verdict-cannot-tell-advice = If you do not know why, change your password to be safe.
+lane-closed = Since { $since } no codes are sent for sign-ins on unknown devices. Devices used before and your app still work.
+not-me-button = That was not me
+not-me-hint = Ends sign-ins that are under way and stops codes for unknown devices. You can go on using this device.
+not-me-heard = Sign-ins under way were ended, and codes for unknown devices are stopped. Please change your password as well.
+picture-title = Requests in the last 24 hours
+picture-summary = { $count ->
+    [one] 1 sign-in or resend
+   *[other] { $count } sign-ins and resends
+} asked for a code. { $strange ->
+    [0] All came from devices or networks used before.
+    [one] 1 came from an unknown place.
+   *[other] { $strange } came from unknown places.
+}
+picture-now = now
+picture-scale = Height: requests in an hour; the highest bar is { $most }. The shaded hours are midnight to six.
+picture-table = As a table
+picture-hour = Hour
+times = { $count }×
+asked-known-device = A device used before
+asked-known-network = A new device in a network used before
+asked-stranger = Unknown place (IP address { $network })
+asked-stranger-unknown = Unknown place (no IP address)
+asked-strangers = Other unknown places
+client-on = { $program } on { $system }
+client-unknown = Unknown program
+client-network = IP address { $network }
+messages-list = Sent and not sent
+messages-text = The last 90 days, newest first. An SMS or e-mail whose letters or number are not listed here did not come from this site.
+messages-none = Nothing was sent yet.
+message-sign-in = Sign-in code
+message-setup = Code to add a method
+message-email = Code to confirm the address
+message-release = Release key
+message-notice = Notice
+message-refused = Sign-in request
+message-refused-press = Request to send again
+message-marks = letters { $tag }, number { $serial } that day
+message-serial = number { $serial } that day
+became-sending = Being sent
+became-accepted = Handed over
+became-delivered = Arrived
+became-failed = Did not arrive
+became-refused-number = The phone company says the number cannot be used
+became-expired = Did not arrive in time
+became-unknown = Unclear whether it arrived
+became-suppressed = Not sent
+became-suppressed-known = Not sent: probably a stranger
+became-suppressed-many = Not sent: too many in a row
+became-suppressed-guess = Not sent: too many wrong codes
+repeated = {" "}({ $count } times, from { $from })
+cause-password = after the right password
+cause-resend = sent again
+cause-fallback = by itself, since the one before did not arrive
+cause-setup = while setting up
+cause-sign-up = sign-up
+cause-release = release by e-mail
+cause-notice = a notice by itself
+back-to-security = Back to the security page
+
 ## When a page cannot be shown
 
 error-not-found-title = Page not found
@@ -243,6 +377,11 @@ error-busy-title = We are very busy right now
 error-busy-text = { $seconds ->
     [one] Wait a second, then try again.
    *[other] Wait about { $seconds } seconds, then try again.
+}
+error-too-many-title = Too many attempts
+error-too-many-text = { $minutes ->
+    [one] To protect accounts, this is not possible for now. Please try again in a minute. On a device on which you have signed in before, you can sign in as usual.
+   *[other] To protect accounts, this is not possible for now. Please try again in { $minutes } minutes. On a device on which you have signed in before, you can sign in as usual.
 }
 error-broken-title = Something went wrong
 error-broken-text = It is our fault. Wait a moment and try again. If it keeps happening, contact us with this reference.

@@ -134,7 +134,7 @@ async fn challenge(tx: &mut Tx<'_>, app: &App, owner: &Owner) -> Result<Scoped<i
         released_at: None,
     };
     ceremony::insert(tx, &account, &open).await?;
-    ceremony::open_challenge(tx, &open, &sent(app, &open, now)).await?;
+    ceremony::open_challenge(tx, &open, &sent(app, &open, Digits::Six, now)).await?;
     Ok(Scoped { account: account.id, id: open.id })
 }
 

@@ -6,7 +6,7 @@ use nidan_core::audit::Event;
 use nidan_core::email::EmailAddress;
 use nidan_core::id::AccountId;
 use nidan_core::language::Language;
-use nidan_core::time::Span;
+use nidan_core::time::{Span, Timestamp};
 
 use super::session::{self, Listed};
 use super::{FlowError, Job, Origin, record};
@@ -165,6 +165,8 @@ pub struct Change {
     pub language: Option<Language>,
     /// The groups it is in.
     pub groups: Option<Vec<String>>,
+    /// When its password was changed at the site that keeps it: whoever knew the one before knows nothing any more.
+    pub password_changed_at: Option<Timestamp>,
     /// Who asked.
     pub origin: Origin,
 }
@@ -180,6 +182,11 @@ pub async fn change(app: &Arc<App>, change: Change) -> Result<Option<Account>, F
                 account.groups.clone_from(groups);
             }
             account::save(tx, &account).await?;
+            let changed_at = job.input.password_changed_at.map(|at| at.min(job.now));
+            if let Some(at) = changed_at.filter(|at| account.password_changed_at.is_none_or(|known| known < *at)) {
+                account::password_changed(tx, account.id, at).await?;
+                account.password_changed_at = Some(at);
+            }
             record(tx, &job.app, &account, (Event::AccountChanged, &job.input.origin, None), job.now).await?;
             Ok(Some(account))
         })

@@ -6,23 +6,29 @@
 use std::sync::Arc;
 
 use nidan_core::audit::Event;
+use nidan_core::budget::Suppressed;
 use nidan_core::ceremony::{self as ceremony_rules, Attempt, Awaited, Challenge, Holder, Purpose, Verdict};
 use nidan_core::code::{Binding, Code};
 use nidan_core::email::EmailAddress;
 use nidan_core::id::{self, Scoped, SessionId};
+use nidan_core::ladder::Barred;
+use nidan_core::lane::Lane;
 use nidan_core::message::MessageKind;
 use nidan_core::methods::{Kind, Method, two_step_ready};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::{Grant, SecondProof};
+use nidan_core::time::Timestamp;
 
+use super::budget::{self, Admitted};
 use super::grant::{Granted, complete_on_device, grant};
+use super::guesses::{self, ChargedTo};
 use super::{FlowError, Job, Origin, accounts, notice, record};
 use crate::app::App;
 use crate::store::account::{self, Account, LoginKey};
 use crate::store::authenticator::{self, Authenticator, Means};
 use crate::store::ceremony::{self, Open};
 use crate::store::message::Leased;
-use crate::store::{StoreError, Tx, session};
+use crate::store::{StoreError, Tx, request, session};
 
 /// A code to be checked.
 pub struct CheckCode {
@@ -32,6 +38,8 @@ pub struct CheckCode {
     pub presented: Holder,
     /// What was typed.
     pub typed: Secret<String>,
+    /// The app's following code, where it was typed as well.
+    pub next: Option<Secret<String>>,
     /// Whether codes are to be skipped on this device from now on.
     pub trust_device: bool,
     /// The session in which a method is set up: it goes on under a new token.
@@ -46,6 +54,11 @@ pub enum Checked {
     NotFound,
     /// The code was not accepted.
     Refused(Verdict),
+    /// Nothing is compared for now: too many codes were wrong on devices that nobody knows.
+    Later {
+        /// When one is again.
+        until: Timestamp,
+    },
     /// Signed in, or let in to set up.
     SignedIn(Granted),
     /// The method is confirmed.
@@ -69,6 +82,7 @@ pub async fn check(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
     let checked = carry_out(app, check).await?;
     match &checked {
         Checked::NotFound => {}
+        Checked::Later { .. } => app.metrics.suppressed(Suppressed::GuessWait.name()),
         Checked::Refused(verdict) => app.metrics.code(verdict.name()),
         Checked::SignedIn(_) | Checked::MethodConfirmed { .. } => app.metrics.code(Verdict::Accepted.name()),
     }
@@ -81,8 +95,12 @@ async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
     if let Some(refused) = app.db.read(job.clone(), |tx, job| Box::pin(job.refusal(tx))).await? {
         return Ok(refused);
     }
-    let (outcome, messages) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
+    let Ran { outcome, messages, guess, completed } = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
+    if let Some(charged_to) = guess {
+        guesses::wrong(app, charged_to, app.clock.now());
+    }
+    complete(app, completed).await;
     match outcome {
         Outcome::Checked(checked) => Ok(checked),
         Outcome::EmailProven(email) => {
@@ -91,8 +109,17 @@ async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
                 return Ok(Checked::Refused(Verdict::Expired));
             }
             let job = Job::new(app, EmailProven { ceremony, origin });
-            Ok(app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?)
+            let (checked, completed) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
+            complete(app, completed).await;
+            Ok(checked)
         }
+    }
+}
+
+/// What is proven stays proven where this fails: then too much is counted.
+async fn complete(app: &App, completed: Admitted) {
+    if let Err(error) = budget::complete(app, completed).await {
+        tracing::error!(%error, "budgets of a code that was right could not be completed");
     }
 }
 
@@ -119,10 +146,28 @@ impl Secrets {
     }
 }
 
-type Ran = (Outcome, Vec<Leased>);
+/// What the transaction came to.
+struct Ran {
+    outcome: Outcome,
+    messages: Vec<Leased>,
+    /// What a wrong guess was charged to.
+    guess: Option<ChargedTo>,
+    /// What was taken for the messages of a code that was right.
+    completed: Admitted,
+}
+
+impl Ran {
+    fn new(checked: Checked) -> Self {
+        Self::of(Outcome::Checked(checked))
+    }
+
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, messages: Vec::new(), guess: None, completed: Admitted::default() }
+    }
+}
 
 fn refused(verdict: Verdict) -> Ran {
-    (Outcome::Checked(Checked::Refused(verdict)), Vec::new())
+    Ran::new(Checked::Refused(verdict))
 }
 
 impl Job<CheckCode> {
@@ -132,10 +177,56 @@ impl Job<CheckCode> {
         Ok(open.map(|open| (account, open)))
     }
 
+    fn attempt(&self, account: &Account) -> Attempt<'_> {
+        let next = self.input.next.as_ref().map(|next| next.expose().as_str());
+        let typed = self.input.typed.expose().as_str();
+        Attempt { presented: &self.input.presented, typed, next, epoch: account.sec_epoch, now: self.now }
+    }
+
     fn check(&self, account: &Account, open: &Open, awaited: &Awaited<'_>) -> Option<ceremony_rules::Checked> {
-        let (presented, typed) = (&self.input.presented, self.input.typed.expose().as_str());
-        let attempt = Attempt { presented, typed, epoch: account.sec_epoch, now: self.now };
-        ceremony_rules::check(open.ceremony, awaited, &attempt, &self.app.policy)
+        ceremony_rules::check(open.ceremony, awaited, &self.attempt(account), &self.app.policy)
+    }
+
+    /// Charges a guess of a sign-in before it is compared, or says why nothing is.
+    async fn charge(
+        &self,
+        tx: &mut Tx<'_>,
+        (account, open): (&mut Account, &mut Open),
+        secrets: &Secrets,
+    ) -> Result<Result<Option<ChargedTo>, Checked>, StoreError> {
+        let (app, now) = (&*self.app, self.now);
+        let offered = ceremony_rules::offered(open.ceremony, &secrets.awaited(), &self.attempt(account), &app.policy);
+        let Some(offered) = offered.filter(|_| open.ceremony.purpose == Purpose::SignIn) else { return Ok(Ok(None)) };
+        if let Some(until) = self.too_early(tx, account, open).await? {
+            return Ok(Err(Checked::Later { until }));
+        }
+        let charge = guesses::charge(tx, app, (account, open), offered, now).await?;
+        if charge.ended.is_some() {
+            record(tx, app, account, (Event::DeviceRevoked, &self.input.origin, None), now).await?;
+        }
+        Ok(match charge.verdict {
+            Ok(charged_to) => Ok(Some(charged_to)),
+            Err(Barred::Wait { until }) => Err(Checked::Later { until }),
+            Err(Barred::Stronger(_)) => Err(Checked::Refused(Verdict::StrongerProofNeeded)),
+        })
+    }
+
+    /// Until when a sign-in has to wait that was opened too soon after wrong guesses, before it takes the first code of an
+    /// app. One that is sent was not sent then.
+    async fn too_early(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        open: &Open,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let begins = open.lane == Lane::U && open.charged == 0 && open.released_at.is_none();
+        if !begins || request::newest_refused(tx, account.id, open.id).await? != Some(Suppressed::GuessWait) {
+            return Ok(None);
+        }
+        Ok(match guesses::open(&self.app, account, (false, false), self.now) {
+            Err(Barred::Wait { until }) => Some(until),
+            Ok(_) | Err(Barred::Stronger(_)) => None,
+        })
     }
 
     /// What is refused whatever the code is, for good: asked of a reader first, so that a flood of it holds nobody up.
@@ -149,10 +240,14 @@ impl Job<CheckCode> {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
         let (app, now, input) = (&*self.app, self.now, &self.input);
-        let not_found = (Outcome::Checked(Checked::NotFound), Vec::new());
-        let Some((account, open)) = self.load(tx).await? else { return Ok(not_found) };
+        let Some((mut account, mut open)) = self.load(tx).await? else { return Ok(Ran::new(Checked::NotFound)) };
         let secrets = self.secrets(tx, &account, &open).await?;
-        let Some(checked) = self.check(&account, &open, &secrets.awaited()) else { return Ok(not_found) };
+        let charged_to = match self.charge(tx, (&mut account, &mut open), &secrets).await? {
+            Ok(charged_to) => charged_to,
+            Err(checked) => return Ok(Ran::new(checked)),
+        };
+        let checked = self.check(&account, &open, &secrets.awaited());
+        let Some(checked) = checked else { return Ok(Ran::new(Checked::NotFound)) };
         if checked.ceremony.tries == open.ceremony.tries {
             return Ok(refused(checked.verdict)); // nothing was evaluated
         }
@@ -169,7 +264,7 @@ impl Job<CheckCode> {
         }
         let about = open.authenticator.map(|id| id.to_string());
         record(tx, app, &account, (Event::CodeWrong, &input.origin, about.as_deref()), now).await?;
-        Ok(refused(checked.verdict))
+        Ok(Ran { guess: charged_to, ..refused(checked.verdict) })
     }
 
     /// What the awaited code is compared with.
@@ -195,12 +290,12 @@ impl Job<CheckCode> {
         Ok(Secrets::Sent(sent.challenge, self.app.code(sent.key_version, &binding)?))
     }
 
-    async fn accepted(&self, tx: &mut Tx<'_>, account: Account, open: Open) -> Result<Ran, StoreError> {
+    async fn accepted(&self, tx: &mut Tx<'_>, mut account: Account, mut open: Open) -> Result<Ran, StoreError> {
         match (open.ceremony.purpose, open.authenticator) {
             // Finished when the account becomes active, so that a crash before that leaves a code that can be typed again.
-            (Purpose::ConfirmEmail, _) => Ok((Outcome::EmailProven(account.email), Vec::new())),
+            (Purpose::ConfirmEmail, _) => Ok(Ran::of(Outcome::EmailProven(account.email))),
             _ if !ceremony::finish(tx, &open, self.now).await? => Ok(refused(Verdict::AlreadyUsed)),
-            (Purpose::SignIn, Some(method)) => self.signed_in(tx, &account, &open, method).await,
+            (Purpose::SignIn, Some(method)) => self.signed_in(tx, &mut account, &mut open, method).await,
             (Purpose::ConfirmAuthenticator, Some(method)) => self.confirmed(tx, account, &open, method).await,
             (Purpose::SignIn | Purpose::ConfirmAuthenticator, None) => {
                 Err(StoreError::corrupt("ceremony.authenticator_id", "none where a method's code was accepted"))
@@ -211,11 +306,14 @@ impl Job<CheckCode> {
     async fn signed_in(
         &self,
         tx: &mut Tx<'_>,
-        account: &Account,
-        open: &Open,
+        account: &mut Account,
+        open: &mut Open,
         method: id::AuthenticatorId,
     ) -> Result<Ran, StoreError> {
         let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
+        let messages = self.told_of_failures(tx, account, open).await?;
+        guesses::forgive(tx, account, open, now).await?;
+        let completed = completed(tx, open, now).await?;
         let methods = authenticator::methods(&authenticator::list(tx, account).await?);
         let granted = Grant::new(open.first_proof, Some(second_proof(&methods, method)?), &methods);
         let (mut device, mut device_token) = (open.device, None);
@@ -225,7 +323,23 @@ impl Job<CheckCode> {
             (device, device_token) = (Some(id), Some(token));
         }
         let session = grant(tx, app, account, (granted, device, origin), now).await?;
-        Ok((Outcome::Checked(Checked::SignedIn(Granted { device_token, ..session })), Vec::new()))
+        let outcome = Outcome::Checked(Checked::SignedIn(Granted { device_token, ..session }));
+        Ok(Ran { outcome, messages, guess: None, completed })
+    }
+
+    /// Signed in: where others' attempts with the right password failed since the last time, the owner is told.
+    async fn told_of_failures(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        open: &Open,
+    ) -> Result<Vec<Leased>, StoreError> {
+        let since = account.last_seen_at.unwrap_or(account.created_at);
+        if !ceremony::others_failed(tx, open, since, self.now).await? {
+            return Ok(Vec::new());
+        }
+        let notice = (MessageKind::SuccessAfterFailures, &self.input.origin);
+        Ok(vec![notice::claim(tx, &self.app, account, notice, self.now).await?])
     }
 
     /// The method is its owner's from now on. Everything older than this is signed out, except the session in which it was
@@ -246,7 +360,7 @@ impl Job<CheckCode> {
         let proof = second_proof(&methods, method)?;
         record(tx, app, &account, (Event::MethodConfirmed, origin, Some(proof.amr())), now).await?;
         let two_step = two_step_ready(&methods);
-        let mut messages = Vec::new();
+        let (mut messages, completed) = (Vec::new(), completed(tx, open, now).await?);
         if two_step && account::set_two_step(tx, account.id, now).await? {
             record(tx, app, &account, (Event::TwoStepOn, origin, None), now).await?;
             messages.push(notice::claim(tx, app, &account, (MessageKind::TwoStepOn, origin), now).await?);
@@ -259,8 +373,15 @@ impl Job<CheckCode> {
             let granted = Grant::new(open.first_proof, Some(proof), &methods);
             going_on = Some(grant(tx, app, &account, (granted, None, origin), now).await?);
         }
-        Ok((Outcome::Checked(Checked::MethodConfirmed { session: going_on, two_step }), messages))
+        let outcome = Outcome::Checked(Checked::MethodConfirmed { session: going_on, two_step });
+        Ok(Ran { outcome, messages, guess: None, completed })
     }
+}
+
+/// The ceremony was completed: gives what was taken for its messages.
+async fn completed(tx: &mut Tx<'_>, open: &Open, now: Timestamp) -> Result<Admitted, StoreError> {
+    request::completed(tx, open.account, open.id, now).await?;
+    ceremony::take_budgets(tx, open).await
 }
 
 fn second_proof(methods: &[Method], id: id::AuthenticatorId) -> Result<SecondProof, StoreError> {
@@ -276,22 +397,23 @@ struct EmailProven {
 
 impl Job<EmailProven> {
     /// Makes the account active and lets its owner in to set up, unless something changed while the address was claimed.
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Checked, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(Checked, Admitted), StoreError> {
         let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
         let Some(account) = account::load(tx, app, self.input.ceremony.account).await? else {
-            return Ok(Checked::Refused(Verdict::Expired));
+            return Ok((Checked::Refused(Verdict::Expired), Admitted::default()));
         };
         let open = ceremony::load(tx, &account, self.input.ceremony.id).await?;
         let Some(open) = open.filter(|open| open.ceremony.sec_epoch == account.sec_epoch) else {
-            return Ok(Checked::Refused(Verdict::Expired));
+            return Ok((Checked::Refused(Verdict::Expired), Admitted::default()));
         };
         if !ceremony::finish(tx, &open, now).await? {
-            return Ok(Checked::Refused(Verdict::AlreadyUsed));
+            return Ok((Checked::Refused(Verdict::AlreadyUsed), Admitted::default()));
         }
         account::activate(tx, account.id, now).await?;
         record(tx, app, &account, (Event::EmailConfirmed, origin, None), now).await?;
         let methods = authenticator::methods(&authenticator::list(tx, &account).await?);
         let granted = Grant::new(open.first_proof, None, &methods);
-        Ok(Checked::SignedIn(grant(tx, app, &account, (granted, None, origin), now).await?))
+        let completed = completed(tx, &open, now).await?;
+        Ok((Checked::SignedIn(grant(tx, app, &account, (granted, None, origin), now).await?), completed))
     }
 }

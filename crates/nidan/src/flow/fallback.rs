@@ -8,53 +8,78 @@ use nidan_core::id::{AccountId, MessageId};
 use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
 use nidan_core::route::order;
-use nidan_core::secret::Secret;
 
-use super::Job;
+use super::budget::{self, Admitted};
+use super::lane::{self, Asked, AtGate, Destination};
 use super::look::judged;
 use super::open::{self, CodeMessage};
+use super::{FlowError, Job};
 use crate::app::App;
-use crate::store::message::{self, Cause, CauseKind, Leased};
-use crate::store::{StoreError, Tx, account, authenticator, ceremony};
+use crate::store::account::{self, Account};
+use crate::store::ceremony::{self, Open, Sent};
+use crate::store::client::Client;
+use crate::store::message::{self, Cause, CauseKind, Leased, Newest};
+use crate::store::{StoreError, Tx, authenticator};
 
 struct Failed {
     account: AccountId,
     message: MessageId,
+    /// What was taken for the next message.
+    admitted: Admitted,
 }
 
 /// Called once a message's failure is committed. Whatever speaks against another message (it is switched off, the sign-in is
-/// over, the message is not the newest, all were sent, no other route carries it) is no error: its owner is offered what
-/// there is. Nor is he worse off where the database fails meanwhile, which is logged.
+/// over, the message is not the newest, all were sent, no other route carries it, a budget is used up) is no error: its owner is
+/// offered what there is. Nor is he worse off where the database fails meanwhile, which is logged.
 pub async fn after_failure(app: &Arc<App>, account: AccountId, message: MessageId) {
     if app.policy.fallback_automatic == 0 {
         return;
     }
-    let job = Job::new(app, Failed { account, message });
-    match app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await {
-        Ok(Some(claimed)) => {
-            app.moved.notify(account);
-            app.dispatch([claimed]);
-        }
-        Ok(None) => {}
-        Err(error) => tracing::error!(%error, %message, "a message that failed was not sent over another route"),
+    if let Err(error) = send_again(app, account, message).await {
+        tracing::error!(%error, %message, "a message that failed was not sent over another route");
     }
 }
 
+async fn send_again(app: &Arc<App>, account: AccountId, message: MessageId) -> Result<(), FlowError> {
+    let job = Job::new(app, Failed { account, message, admitted: Admitted::default() });
+    let asked = app.db.read(job, |tx, job| Box::pin(async move { Ok(job.next(tx).await?.map(|next| next.asked)) }));
+    let Some((asked, client)) = asked.await? else { return Ok(()) };
+    let Ok(admitted) = lane::admit(app, &asked, &client).await? else { return Ok(()) };
+    let job = Arc::new(Job::new(app, Failed { account, message, admitted }));
+    match app.db.transact(job.clone(), |tx, job| Box::pin(job.run(tx))).await? {
+        Some(claimed) => {
+            app.moved.notify(account);
+            app.dispatch([claimed]);
+            Ok(())
+        }
+        None => budget::give_back(app, job.input.admitted.clone()).await,
+    }
+}
+
+/// The message that is to be sent.
+struct Next {
+    account: Account,
+    open: Open,
+    sent: Sent,
+    newest: Newest,
+    n: u8,
+    asked: (Asked, Client),
+}
+
 impl Job<Failed> {
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Leased>, StoreError> {
-        let Failed { account, message } = &self.input;
+    async fn next(&self, tx: &mut Tx<'_>) -> Result<Option<Next>, StoreError> {
+        let Failed { account, message, .. } = &self.input;
         let Some(account) = account::load(tx, &self.app, *account).await? else { return Ok(None) };
         let Some(challenge) = message::challenge_of(tx, account.id, *message).await? else { return Ok(None) };
         let Some(ceremony) = ceremony::of_challenge(tx, account.id, challenge).await? else { return Ok(None) };
         let open = ceremony::load(tx, &account, ceremony).await?;
-        let is_open = |open: &ceremony::Open| {
+        let is_open = |open: &Open| {
             open.challenge() == challenge && open.ceremony.charge(account.sec_epoch, self.now, &self.app.policy).is_ok()
         };
         let Some(open) = open.filter(is_open) else { return Ok(None) };
         let newest = message::newest(tx, account.id, challenge).await?;
         // What no route was given, every route would refuse again: none carries it, or all are spent for the day.
-        let failed =
-            |newest: &message::Newest| newest.id == *message && newest.state.failed() && newest.route.is_some();
+        let failed = |newest: &Newest| newest.id == *message && newest.state.failed() && newest.route.is_some();
         let newest = newest.filter(|newest| failed(newest) && newest.channel == Channel::Sms);
         let (Some(newest), Some(sent)) = (newest, ceremony::challenge(tx, account.id, challenge).await?) else {
             return Ok(None);
@@ -70,13 +95,27 @@ impl Job<Failed> {
         if !self.has_another(phone, &message::failed_routes(tx, account.id, *message).await?) {
             return Ok(None);
         }
+        let (lane, released) = (open.lane, open.released_at.is_some());
+        let at = AtGate { lane, released, message: true, first: false };
+        if lane::gate(tx, &self.app, &account, at, self.now).await?.is_err() {
+            return Ok(None);
+        }
+        let to = Destination::Phone(phone.clone());
+        let asked = Asked { lane, account: account.id, created_at: account.created_at, to, first: false, released };
+        let asked = (asked, open.client.clone());
+        Ok(Some(Next { account, open, sent, newest, n, asked }))
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Leased>, StoreError> {
+        let Some(Next { account, open, sent, newest, n, asked }) = self.next(tx).await? else { return Ok(None) };
         let password_right = open.ceremony.purpose == Purpose::SignIn;
         let message = CodeMessage {
             kind: newest.kind,
-            destination: Secret::new(phone.e164().to_owned()),
+            destination: asked.0.to.text(),
             language: newest.language,
             cause: Cause { kind: CauseKind::Fallback, client: open.client, password_right },
         };
+        let message = (message, &self.input.admitted);
         open::again(tx, &self.app, (&account, sent, n), message, self.now).await.map(Some)
     }
 

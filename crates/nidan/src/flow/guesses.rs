@@ -48,6 +48,11 @@ pub fn open(
     account.guesses.open(&circumstances(app, released, now), &app.policy)
 }
 
+/// How strong the proof of an unknown device has to be now.
+pub(super) fn step(app: &App, account: &Account, now: Timestamp) -> Step {
+    account.guesses.step(&circumstances(app, false, now), &app.policy)
+}
+
 fn circumstances(app: &App, released: bool, now: Timestamp) -> Circumstances {
     Circumstances { alarm: app.wrong_codes.is_open(now), released, now }
 }

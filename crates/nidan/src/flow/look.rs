@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use nidan_core::budget::{StillPossible, Suppressed};
 use nidan_core::ceremony::{Holder, Newest, Purpose, Resend, Stage};
+use nidan_core::code::Digits;
 use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
+use nidan_core::ladder::Step;
+use nidan_core::lane::Lane;
 use nidan_core::language::Language;
 use nidan_core::ledger::{Reason, State};
 use nidan_core::methods::{Kind, two_step_ready};
@@ -12,13 +16,13 @@ use nidan_core::route::Health;
 use nidan_core::secret::Secret;
 use nidan_core::time::Timestamp;
 
-use super::{FlowError, Job};
+use super::{FlowError, Job, guesses};
 use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
 use crate::store::ceremony::{self, Open, Sent};
 use crate::store::client::Client;
-use crate::store::{StoreError, Tx, message};
+use crate::store::{StoreError, Tx, message, request};
 
 /// A ceremony as its holder may see it.
 pub struct Looked {
@@ -36,6 +40,14 @@ pub struct Looked {
     pub typed_email: Secret<String>,
     /// The message that brings the code; none: the owner's app makes it.
     pub message: Option<Shown>,
+    /// Why no message was sent, where one would bring the code.
+    pub refused: Option<Suppressed>,
+    /// Whether a secret from the account's mailbox can free a message.
+    pub may_release: bool,
+    /// How long the code is.
+    pub digits: Digits,
+    /// Whether two codes of an app in a row are asked for: one is too little after many wrong ones.
+    pub pair: bool,
     /// How many more codes will be evaluated.
     pub tries_left: u8,
     /// When the code dies.
@@ -148,6 +160,13 @@ impl Job<Look> {
             authenticators.iter().partition(|method| Some(method.method.id) == open.authenticator);
         let two_step = two_step_ready(&authenticator::methods(&authenticators));
         let (message, expires_at) = self.message(tx, &open).await?;
+        let sent = ceremony::challenge(tx, open.account, open.challenge()).await?;
+        let of_app = awaited.first().is_some_and(|method| method.phone().is_none());
+        let refused = match (&message, of_app, open.ceremony.purpose) {
+            (None, false, Purpose::SignIn) => request::newest_refused(tx, account.id, open.id).await?,
+            _ => None,
+        };
+        let signs_in = open.ceremony.purpose == Purpose::SignIn && open.lane == Lane::U;
         Ok(Some(Looked {
             ceremony: self.input.ceremony,
             purpose: open.ceremony.purpose,
@@ -159,6 +178,12 @@ impl Job<Look> {
             language: message.as_ref().map_or(account.language, |shown| shown.language),
             client: open.client,
             message,
+            may_release: refused.is_some_and(|reason| reason.still_possible().contains(&StillPossible::MailSecret))
+                && signs_in
+                && account.email_verified_at.is_some(),
+            refused,
+            digits: sent.map_or(Digits::Six, |sent| sent.challenge.digits),
+            pair: of_app && signs_in && guesses::step(&self.app, &account, self.now) == Step::EightOrPair,
             tries_left: open.ceremony.tries_left(&self.app.policy),
             expires_at,
             other_ways: others.into_iter().filter(|method| method.method.confirmed).map(Way::of).collect(),

@@ -3,6 +3,7 @@
 use nidan_core::ceremony::{Ceremony, Challenge, Holder, Purpose, Stage};
 use nidan_core::code::Digits;
 use nidan_core::id::{self, AuthenticatorId, CeremonyId, DeviceId};
+use nidan_core::ladder::Step;
 use nidan_core::lane::{Lane, Proven};
 use nidan_core::language::Language;
 use nidan_core::message::MessageKind;
@@ -13,6 +14,7 @@ use nidan_core::time::{Span, Timestamp};
 use nidan_core::token::{Token, TokenKind};
 
 use super::Origin;
+use super::budget::Admitted;
 use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::ceremony::{self, Open, Sent};
@@ -61,7 +63,7 @@ pub(super) async fn ceremony(
         device: new.device,
         client: new.origin.client.clone(),
         opened_at: now,
-        lane: lane(account, &new),
+        lane: lane(account, new.purpose, new.device.is_some()),
         charged: 0,
         released_at: None,
     };
@@ -70,11 +72,11 @@ pub(super) async fn ceremony(
 }
 
 /// The lane of a ceremony's messages.
-fn lane(account: &Account, new: &NewCeremony<'_>) -> Lane {
+pub(super) fn lane(account: &Account, purpose: Purpose, known_device: bool) -> Lane {
     Lane::of(&Proven {
-        password: new.purpose != Purpose::ConfirmEmail,
-        known_device: new.device.is_some(),
-        destination: new.purpose == Purpose::SignIn,
+        password: purpose != Purpose::ConfirmEmail,
+        known_device,
+        destination: purpose == Purpose::SignIn,
         address: account.active,
     })
 }
@@ -114,14 +116,22 @@ pub(super) struct CodeMessage {
 }
 
 /// A challenge with a code of its own for the method that `open` awaits.
-pub(crate) fn sent(app: &App, open: &Open, now: Timestamp) -> Sent {
+pub(crate) fn sent(app: &App, open: &Open, digits: Digits, now: Timestamp) -> Sent {
     Sent {
         id: open.challenge(),
         authenticator: open.authenticator,
-        challenge: Challenge::open(Digits::Six, now, &app.policy),
+        challenge: Challenge::open(digits, now, &app.policy),
         key_version: app.keys.newest(),
         tag: Tag::new(app.random.bytes()).to_string(),
     }
+}
+
+/// What a message with a code is sent on.
+pub(super) struct Allowed<'a> {
+    /// What was taken for it.
+    pub admitted: &'a Admitted,
+    /// How strong its code has to be.
+    pub step: Step,
 }
 
 /// Opens the challenge of the method that `open` awaits and claims its first message. `None`: the challenge is there
@@ -130,13 +140,18 @@ pub(super) async fn challenge(
     tx: &mut Tx<'_>,
     app: &App,
     (account, open): (&Account, &Open),
-    message: CodeMessage,
+    (message, allowed): (CodeMessage, Allowed<'_>),
     now: Timestamp,
 ) -> Result<Option<Leased>, StoreError> {
-    let sent = sent(app, open, now);
+    let digits = match allowed.step {
+        Step::Six => Digits::Six,
+        Step::EightOrPair | Step::StrongOnly => Digits::Eight,
+    };
+    let sent = sent(app, open, digits, now);
     if !ceremony::open_challenge(tx, open, &sent).await? {
         return Ok(None);
     }
+    ceremony::keep_budgets(tx, account.id, sent.id, allowed.admitted).await?;
     code_message(tx, app, (account, &sent), message, now).await.map(Some)
 }
 
@@ -169,12 +184,13 @@ pub(super) async fn again(
     tx: &mut Tx<'_>,
     app: &App,
     (account, sent, n): (&Account, Sent, u8),
-    message: CodeMessage,
+    (message, admitted): (CodeMessage, &Admitted),
     now: Timestamp,
 ) -> Result<Leased, StoreError> {
     if !ceremony::send_again(tx, account.id, sent.id, n, now).await? {
         return Err(StoreError::corrupt("challenge.sent", "its gate and its rule differ"));
     }
+    ceremony::keep_budgets(tx, account.id, sent.id, admitted).await?;
     let challenge = Challenge { sent: n, last_sent_at: now, ..sent.challenge };
     code_message(tx, app, (account, &Sent { challenge, ..sent }), message, now).await
 }

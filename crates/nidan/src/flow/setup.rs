@@ -148,6 +148,7 @@ pub async fn confirm(
         ceremony,
         presented: holder(alive),
         typed,
+        next: None,
         trust_device: false,
         session: Some(alive.session.id),
         origin: origin.clone(),

@@ -3,24 +3,31 @@
 use std::sync::Arc;
 
 use nidan_core::audit::Event;
+use nidan_core::budget::{Suppressed, of_password};
 use nidan_core::ceremony::Purpose;
 use nidan_core::device::Standing;
 use nidan_core::id::{self, DeviceId, Scoped};
+use nidan_core::ladder::Step;
 use nidan_core::message::MessageKind;
 use nidan_core::methods::Method;
 use nidan_core::password;
+use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::{FirstProof, Grant, Next, after_first_proof};
 use nidan_core::token::{Token, TokenKind};
 
 use super::accounts::{Who, find};
+use super::budget::{self, Admission, Admitted};
 use super::grant::{Granted, grant};
-use super::open::{self, CodeMessage, NewCeremony};
-use super::{By, FlowError, Job, Origin, notice, record};
+pub use super::lane::Shut;
+use super::lane::{self, Asked, AtGate, Destination, Refusal, Wish};
+use super::open::{self, Allowed, CodeMessage, NewCeremony};
+use super::{By, FlowError, Job, Origin, notice, password_known, record};
 use crate::app::App;
 use crate::password_hash::StoredHash;
 use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
+use crate::store::ceremony::Open;
 use crate::store::device;
 use crate::store::message::{Cause, CauseKind, Leased};
 use crate::store::{StoreError, Tx, session};
@@ -57,6 +64,8 @@ pub enum SignInAnswer {
     EmailToConfirm(Started),
     /// Signed in, or let in to set up.
     Granted(Granted),
+    /// Nothing is looked at, or sent, for now.
+    Later(Shut),
 }
 
 /// A ceremony that was begun.
@@ -75,18 +84,126 @@ pub async fn begin(app: &Arc<App>, sign_in: SignIn) -> Result<SignInAnswer, Flow
         Some(who) => find(app, who).await?,
         None => None,
     };
-    let first = match sign_in.proof {
+    let first = match &sign_in.proof {
         Proof::SiteVouches => FirstProof::SitePassword,
-        Proof::Password(typed) if is_password(app, &typed, (sign_in.who, found.as_ref()), &sign_in.origin).await? => {
+        Proof::Password(typed) => {
+            let counted = match count_password(app, &sign_in, found.as_ref()).await? {
+                Ok(counted) => counted,
+                Err(shut) => return Ok(SignInAnswer::Later(shut)),
+            };
+            match is_password(app, typed, (sign_in.who, found.as_ref()), &sign_in.origin).await {
+                Ok(true) => budget::complete(app, counted).await?,
+                Ok(false) => return Ok(SignInAnswer::InvalidCredentials),
+                Err(error) => {
+                    // It was not looked at.
+                    budget::give_back(app, counted).await?;
+                    return Err(error);
+                }
+            }
             FirstProof::Password
         }
-        Proof::Password(_) => return Ok(SignInAnswer::InvalidCredentials),
     };
     let Some(account) = found else { return Ok(SignInAnswer::InvalidCredentials) };
-    let input = Begin { account, first, by: sign_in.by, device_token: sign_in.device_token, origin: sign_in.origin };
-    let (answer, messages) = app.db.transact(Job::new(app, input), |tx, job| Box::pin(job.run(tx))).await?;
+    let SignIn { by, device_token, origin, .. } = sign_in;
+    let mut begin = Begin { account, first, by, device_token, origin, admission: None };
+    begin.admission = admission(app, &begin).await?;
+    let job = Arc::new(Job::new(app, begin));
+    let (answer, messages, used) = app.db.transact(job.clone(), |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
+    if let (false, Some(Ok(admitted))) = (used, &job.input.admission) {
+        budget::give_back(app, admitted.clone()).await?;
+    }
     Ok(answer)
+}
+
+/// Counts a password before it is looked at: for the name that was given, whether there is such an account or not, or for
+/// the known device that it comes from, so that strangers cannot use up what the owner needs.
+async fn count_password(
+    app: &Arc<App>,
+    sign_in: &SignIn,
+    found: Option<&Account>,
+) -> Result<Result<Admitted, Shut>, FlowError> {
+    let device = match (found, &sign_in.device_token) {
+        (Some(account), Some(token)) => known_device(app, account.id, token).await?,
+        _ => None,
+    };
+    let name = match (found, &sign_in.who) {
+        (Some(account), _) => account.id.as_bytes().to_vec(),
+        (None, Some(who)) => who.bytes().to_vec(),
+        (None, None) => Vec::new(),
+    };
+    let network = lane::network(&sign_in.origin.client);
+    let budgets = of_password(&name, network, device.map(|(id, _)| id), &app.policy);
+    Ok(match budget::admit(app, budgets).await? {
+        Admission::Admitted(admitted) => Ok(admitted),
+        Admission::Refused { reason, until } => {
+            app.metrics.suppressed(reason.name());
+            Err(Shut { reason, until })
+        }
+    })
+}
+
+/// The device that a token stands for, if its owner completed a second step on it, and whether codes are skipped there.
+async fn known_device(
+    app: &Arc<App>,
+    account: id::AccountId,
+    token: &Secret<String>,
+) -> Result<Option<(DeviceId, bool)>, FlowError> {
+    let token = Token::<id::Device>::parse(TokenKind::Device, token.expose());
+    let Some(token) = token.filter(|token| token.account == account) else { return Ok(None) };
+    let known = app.db.read(Job::new(app, token), |tx, job| {
+        Box::pin(async move {
+            let (app, token) = (&*job.app, &job.input);
+            let Some(account) = account::load(tx, app, token.account).await? else { return Ok(None) };
+            let Some(known) = device::find(tx, &account, token.id).await? else { return Ok(None) };
+            Ok(match known.device.present(&token.hash(), account.sec_epoch, job.now, &app.policy) {
+                Standing::Known { trusted, .. } => Some((known.id, trusted)),
+                Standing::Reused | Standing::Expired => None,
+            })
+        })
+    });
+    Ok(known.await?)
+}
+
+/// What is taken for the message that this sign-in will need; none: it needs none, or the gate is shut for it.
+async fn admission(app: &Arc<App>, begin: &Begin) -> Result<Option<Result<Admitted, Shut>>, FlowError> {
+    let device = match &begin.device_token {
+        Some(token) => known_device(app, begin.account.id, token).await?,
+        None => None,
+    };
+    let (account, first) = (begin.account.id, begin.first);
+    let asked = app.db.read(Job::new(app, (account, first, device)), |tx, job| {
+        Box::pin(async move {
+            let (app, (account, first, device)) = (&*job.app, job.input);
+            let Some(account) = account::load(tx, app, account).await? else { return Ok(None) };
+            let authenticators = authenticator::list(tx, &account).await?;
+            let methods = authenticator::methods(&authenticators);
+            let trusted = device.filter(|(_, trusted)| *trusted).map(|(id, _)| id);
+            let (purpose, to) = match after_first_proof(first, &methods, account.email_verified_at.is_some(), trusted) {
+                Next::Granted(_) => return Ok(None),
+                Next::ConfirmEmail => (Purpose::ConfirmEmail, Destination::Address(account.email.clone())),
+                Next::CodeRequired(method) => match phone_of(&authenticators, method) {
+                    Some(phone) => (Purpose::SignIn, Destination::Phone(phone.clone())),
+                    None => return Ok(None),
+                },
+            };
+            let lane = open::lane(&account, purpose, device.is_some());
+            let at = AtGate { lane, released: false, message: true, first: true };
+            if lane::gate(tx, app, &account, at, job.now).await?.is_err() {
+                return Ok(None);
+            }
+            let (account, created_at) = (account.id, account.created_at);
+            Ok(Some(Asked { lane, account, created_at, to, first: true, released: false }))
+        })
+    });
+    Ok(match asked.await? {
+        Some(asked) => Some(lane::admit(app, &asked, &begin.origin.client).await?),
+        None => None,
+    })
+}
+
+fn phone_of(authenticators: &[Authenticator], method: Method) -> Option<&PhoneNumber> {
+    authenticators.iter().find(|known| known.method.id == method.id).and_then(Authenticator::phone)
 }
 
 /// Whether `typed` is the account's password, and stores a fresh hash where the stored one is not what this server would
@@ -158,6 +275,8 @@ struct Begin {
     by: By,
     device_token: Option<Secret<String>>,
     origin: Origin,
+    /// What was taken for its message, or why nothing was.
+    admission: Option<Result<Admitted, Shut>>,
 }
 
 /// The device that a presented token stands for.
@@ -169,13 +288,14 @@ struct Presented {
     notice: Option<Leased>,
 }
 
-type Begun = (SignInAnswer, Vec<Leased>);
+/// Also, whether what was taken for its message was used.
+type Begun = (SignInAnswer, Vec<Leased>, bool);
 
 impl Job<Begin> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Begun, StoreError> {
-        let account = match account::load(tx, &self.app, self.input.account.id).await? {
+        let mut account = match account::load(tx, &self.app, self.input.account.id).await? {
             Some(account) if account.active && account.sec_epoch == self.input.account.sec_epoch => account,
-            _ => return Ok((SignInAnswer::InvalidCredentials, Vec::new())),
+            _ => return Ok((SignInAnswer::InvalidCredentials, Vec::new(), false)),
         };
         let authenticators = authenticator::list(tx, &account).await?;
         let methods = authenticator::methods(&authenticators);
@@ -183,7 +303,9 @@ impl Job<Begin> {
         let trusted = presented.device.filter(|_| presented.trusted);
         match after_first_proof(self.input.first, &methods, account.email_verified_at.is_some(), trusted) {
             Next::Granted(granted) => self.granted(tx, &account, granted, presented).await,
-            Next::CodeRequired(method) => self.code_required(tx, &account, &authenticators, (method, presented)).await,
+            Next::CodeRequired(method) => {
+                self.code_required(tx, &mut account, &authenticators, (method, presented)).await
+            }
             Next::ConfirmEmail => self.email_to_confirm(tx, &account, presented).await,
         }
     }
@@ -229,13 +351,13 @@ impl Job<Begin> {
         let messages = presented.notice.into_iter().collect();
         let begun = grant(tx, &self.app, account, (granted, presented.device, &self.input.origin), self.now).await?;
         let granted = Granted { device_token: presented.successor, ..begun };
-        Ok((SignInAnswer::Granted(granted), messages))
+        Ok((SignInAnswer::Granted(granted), messages, false))
     }
 
     async fn code_required(
         &self,
         tx: &mut Tx<'_>,
-        account: &Account,
+        account: &mut Account,
         authenticators: &[Authenticator],
         (method, presented): (Method, Presented),
     ) -> Result<Begun, StoreError> {
@@ -251,20 +373,56 @@ impl Job<Begin> {
             origin,
         };
         let open = open::ceremony(tx, &self.app, account, ceremony, self.now).await?;
-        let mut messages: Vec<Leased> = presented.notice.into_iter().collect();
-        let phone = authenticators.iter().find(|known| known.method.id == method.id).and_then(Authenticator::phone);
-        if let Some(phone) = phone {
-            let message = CodeMessage {
-                kind: MessageKind::SignInCode,
-                destination: Secret::new(phone.e164().to_owned()),
-                language: origin.language,
-                cause: self.cause(),
-            };
-            messages.extend(open::challenge(tx, &self.app, (account, &open), message, self.now).await?);
-        }
+        let (asked, used) = self.ask(tx, account, (&open, phone_of(authenticators, method))).await?;
+        let messages = presented.notice.into_iter().chain(asked).collect();
         record(tx, &self.app, account, (Event::SignInStarted, origin, None), self.now).await?;
         let ceremony = Scoped { account: account.id, id };
-        Ok((SignInAnswer::CodeRequired(Started { ceremony, token, device_token: presented.successor }), messages))
+        let started = Started { ceremony, token, device_token: presented.successor };
+        Ok((SignInAnswer::CodeRequired(started), messages, used))
+    }
+
+    /// Sends the code to `phone` (none: an app makes it), or writes down why not; also, whether what was taken was used.
+    async fn ask(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &mut Account,
+        (open, phone): (&Open, Option<&PhoneNumber>),
+    ) -> Result<(Vec<Leased>, bool), StoreError> {
+        let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
+        let at = AtGate { lane: open.lane, released: false, message: phone.is_some(), first: true };
+        let gate = lane::gate(tx, app, account, at, now).await?;
+        let wish = Wish { ceremony: Some(open.id), press: false, password_right: true, device: open.device, origin };
+        let Some(phone) = phone else {
+            let refused = gate.err().map(|shut| shut.reason);
+            lane::note(tx, app, account, (&wish, refused), now).await?;
+            return Ok((Vec::new(), false));
+        };
+        let to = Destination::Phone(phone.clone());
+        let reason = match (gate, &self.input.admission) {
+            (Ok(step), Some(Ok(admitted))) => {
+                lane::note(tx, app, account, (&wish, None), now).await?;
+                let message = CodeMessage {
+                    kind: MessageKind::SignInCode,
+                    destination: to.text(),
+                    language: origin.language,
+                    cause: self.cause(),
+                };
+                let message = (message, Allowed { admitted, step });
+                let message = open::challenge(tx, app, (account, open), message, now).await?;
+                return Ok((message.into_iter().collect(), true));
+            }
+            (Err(shut), _) => shut.reason,
+            (Ok(_), Some(Err(shut))) => shut.reason,
+            // It was not to have one when it was looked at: somebody else's sign-in came between.
+            (Ok(_), None) => Suppressed::SignInsUnderWay,
+        };
+        let refusal = Refusal { kind: MessageKind::SignInCode, to: &to, cause: self.cause(), reason };
+        lane::refuse(tx, app, account, (&wish, refusal), now).await?;
+        let told = match reason {
+            Suppressed::PasswordKnown => password_known::close(tx, app, (account, &origin.client), true, now).await?,
+            _ => Vec::new(),
+        };
+        Ok((told, false))
     }
 
     async fn email_to_confirm(
@@ -273,8 +431,23 @@ impl Job<Begin> {
         account: &Account,
         presented: Presented,
     ) -> Result<Begun, StoreError> {
-        let origin = &self.input.origin;
-        let (id, holder, token) = open::new_holder(&self.app, account, matches!(self.input.by, By::Browser), self.now);
+        let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
+        let to = Destination::Address(account.email.clone());
+        let wish = Wish { ceremony: None, press: false, password_right: true, device: None, origin };
+        let admitted = match &self.input.admission {
+            Some(Ok(admitted)) => admitted,
+            refused => {
+                let shut = match refused {
+                    Some(Err(shut)) => *shut,
+                    _ => Shut { reason: Suppressed::MailAccountFull, until: now },
+                };
+                let cause = self.cause();
+                let refusal = Refusal { kind: MessageKind::ConfirmEmailCode, to: &to, cause, reason: shut.reason };
+                lane::refuse(tx, app, account, (&wish, refusal), now).await?;
+                return Ok((SignInAnswer::Later(shut), presented.notice.into_iter().collect(), false));
+            }
+        };
+        let (id, holder, token) = open::new_holder(app, account, matches!(self.input.by, By::Browser), now);
         let ceremony = NewCeremony {
             id,
             purpose: Purpose::ConfirmEmail,
@@ -284,17 +457,20 @@ impl Job<Begin> {
             device: None,
             origin,
         };
-        let open = open::ceremony(tx, &self.app, account, ceremony, self.now).await?;
+        let open = open::ceremony(tx, app, account, ceremony, now).await?;
+        lane::note(tx, app, account, (&Wish { ceremony: Some(id), ..wish }, None), now).await?;
         let message = CodeMessage {
             kind: MessageKind::ConfirmEmailCode,
-            destination: Secret::new(account.email.as_str().to_owned()),
+            destination: to.text(),
             language: origin.language,
             cause: self.cause(),
         };
-        let message = open::challenge(tx, &self.app, (account, &open), message, self.now).await?;
+        let message = (message, Allowed { admitted, step: Step::Six });
+        let message = open::challenge(tx, app, (account, &open), message, now).await?;
         let messages = presented.notice.into_iter().chain(message).collect();
         let ceremony = Scoped { account: account.id, id };
-        Ok((SignInAnswer::EmailToConfirm(Started { ceremony, token, device_token: presented.successor }), messages))
+        let started = Started { ceremony, token, device_token: presented.successor };
+        Ok((SignInAnswer::EmailToConfirm(started), messages, true))
     }
 
     fn cause(&self) -> Cause {

@@ -8,13 +8,18 @@ use std::sync::Arc;
 use nidan_core::audit::Event;
 use nidan_core::ceremony::Purpose;
 use nidan_core::email::EmailAddress;
+use nidan_core::id::AccountId;
+use nidan_core::ladder::Step;
+use nidan_core::lane::Lane;
 use nidan_core::message::MessageKind;
 use nidan_core::password::{self, PasswordProblem};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
 
 use super::accounts::{Who, find};
-use super::open::{self, CodeMessage, NewCeremony};
+use super::budget::Admitted;
+use super::lane::{self, Asked, Destination, Shut};
+use super::open::{self, Allowed, CodeMessage, NewCeremony};
 use super::{FlowError, Job, Origin, record};
 use crate::app::App;
 use crate::store::account::{self, LoginKey, NewAccount};
@@ -45,6 +50,8 @@ pub enum SignUpAnswer {
         /// What is wrong with the password.
         password: Option<PasswordProblem>,
     },
+    /// No e-mail is sent to this address for now, whoever's it is.
+    Later(Shut),
 }
 
 /// Begins a sign-up.
@@ -59,9 +66,21 @@ pub async fn begin(app: &Arc<App>, sign_up: SignUp) -> Result<SignUpAnswer, Flow
             return Ok(SignUpAnswer::Refused { not_an_address: email.is_err(), password: password.err() });
         }
     };
+    let id = app.new_account_id();
+    // Before anything tells whose the address is, and alike for all.
+    let to = Destination::Address(email.clone());
+    let created_at = app.clock.now();
+    let asked = Asked { lane: Lane::R, account: id, created_at, to, first: true, released: false };
+    let admitted = match lane::admit(app, &asked, &sign_up.origin.client).await? {
+        Ok(admitted) => admitted,
+        Err(shut) => {
+            app.metrics.suppressed(shut.reason.name());
+            return Ok(SignUpAnswer::Later(shut));
+        }
+    };
     let phc = app.passwords.hash(password, app.random.bytes()).await?;
     let in_use = is_in_use(app, &email).await?;
-    let job = Job::new(app, Begin { email, phc, in_use, origin: sign_up.origin });
+    let job = Job::new(app, Begin { id, email, phc, in_use, admitted, origin: sign_up.origin });
     let (token, message) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch([message]);
     Ok(SignUpAnswer::CodeSent { token })
@@ -73,16 +92,18 @@ async fn is_in_use(app: &Arc<App>, email: &EmailAddress) -> Result<bool, StoreEr
 }
 
 struct Begin {
+    id: AccountId,
     email: EmailAddress,
     phc: Secret<String>,
     in_use: bool,
+    admitted: Admitted,
     origin: Origin,
 }
 
 impl Job<Begin> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(Secret<String>, Leased), StoreError> {
         let (app, now) = (&*self.app, self.now);
-        let Begin { email, phc, in_use, origin } = &self.input;
+        let Begin { id, email, phc, in_use, admitted, origin } = &self.input;
         let new = NewAccount {
             email: email.clone(),
             email_verified: false,
@@ -92,7 +113,7 @@ impl Job<Begin> {
             groups: Vec::new(),
             last_seen_at: None,
         };
-        let account = account::insert(tx, app, (app.new_account_id(), false), &new, now).await?;
+        let account = account::insert(tx, app, (*id, false), &new, now).await?;
         let (id, holder, token) = open::new_holder(app, &account, true, now);
         let ceremony = NewCeremony {
             id,
@@ -110,6 +131,7 @@ impl Job<Begin> {
             language: origin.language,
             cause: Cause { kind: CauseKind::SignUp, client: origin.client.clone(), password_right: false },
         };
+        let message = (message, Allowed { admitted, step: Step::Six });
         let message = open::challenge(tx, app, (&account, &open), message, now).await?;
         record(tx, app, &account, (Event::AccountCreated, origin, None), now).await?;
         token.zip(message).ok_or_else(|| StoreError::corrupt("challenge", "a new ceremony has a challenge already"))

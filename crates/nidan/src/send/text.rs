@@ -44,6 +44,12 @@ const fn wording(kind: MessageKind) -> Wording {
         MessageKind::AddressInUse => Wording::Email(EmailText::AddressInUse),
         MessageKind::DeviceReuse => Wording::Email(EmailText::DeviceReuse),
         MessageKind::TwoStepOn => Wording::Email(EmailText::TwoStepOn),
+        MessageKind::PasswordKnownAlert => Wording::Sms(SmsText::PasswordKnown),
+        MessageKind::PasswordKnownLetter => Wording::Email(EmailText::PasswordKnown),
+        MessageKind::PasswordKnownSummary => Wording::Email(EmailText::PasswordKnownSummary),
+        MessageKind::SecondStepMissed => Wording::Email(EmailText::SecondStepMissed),
+        MessageKind::SuccessAfterFailures => Wording::Email(EmailText::SuccessAfterFailures),
+        MessageKind::ReleaseSecret => Wording::Email(EmailText::Release),
     }
 }
 

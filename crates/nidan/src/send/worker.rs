@@ -28,7 +28,7 @@ use super::text::{Filling, write};
 use super::{alarm, health};
 
 use crate::app::App;
-use crate::flow::{accounts, fallback};
+use crate::flow::{accounts, fallback, password_known, release};
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
 use crate::store::{
     Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
@@ -107,7 +107,10 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
                 sender.judge_routes().await;
                 alarm::look(&sender.app, sender.routes.all()).await;
             }
-            _ = look.tick() => sender.look_at_wrong_codes().await,
+            _ = look.tick() => {
+                sender.look_at_wrong_codes().await;
+                sender.look_at_codes_that_died().await;
+            }
             _ = sweep.tick() => {
                 accounts::count_hash_classes(&sender.app).await;
                 sender.sweep().await;
@@ -477,6 +480,13 @@ impl Sender {
         }
     }
 
+    /// Looks at what was not typed: whether somebody else has a password, and whom to tell.
+    pub async fn look_at_codes_that_died(&self) {
+        if let Err(error) = password_known::look(&self.app).await {
+            tracing::error!(%error, "codes that nobody typed could not be looked at");
+        }
+    }
+
     /// Forgets what has expired, in batches, so that nobody waits long behind one.
     pub async fn sweep(&self) {
         if let Err(error) = self.try_to_sweep().await {
@@ -541,14 +551,18 @@ impl Job {
         let wired = message::wire(tx, &account, leased, &route.name, app.clock.now()).await?;
         let Some(outgoing) = wired else { return Ok(None) };
         let sent = match outgoing.challenge {
-            Some(id) if outgoing.kind.carries_code() => ceremony::challenge(tx, account.id, id).await?,
+            Some(id) if outgoing.kind.carries_code() || outgoing.kind == MessageKind::ReleaseSecret => {
+                ceremony::challenge(tx, account.id, id).await?
+            }
             _ => None,
         };
         if sent.is_none() && outgoing.kind.carries_code() {
             return Err(StoreError::corrupt("message.challenge_id", "no challenge for a message with a code"));
         }
-        let (mut code, mut tag) = (None, String::new());
-        if let Some(sent) = sent {
+        let (mut code, mut tag, mut release) = (None, String::new(), None);
+        if let Some(sent) = sent.as_ref().filter(|_| outgoing.kind == MessageKind::ReleaseSecret) {
+            release = Some(release::secret(app, sent.key_version, sent.id)?);
+        } else if let Some(sent) = sent {
             let binding = Binding {
                 challenge: sent.id,
                 purpose: purpose(outgoing.kind),
@@ -558,7 +572,8 @@ impl Job {
             code = Some(app.code(sent.key_version, &binding)?);
             tag = sent.tag;
         }
-        let code = code.as_ref().map_or("", |code| code.expose());
+        let code = release.as_ref().map(|secret| secret.expose().as_str()).or(code.as_ref().map(|code| code.expose()));
+        let code = code.unwrap_or_default();
         let filling = Filling { code, tag: &tag, serial: outgoing.serial, sms_units: route.sms_units };
         let written = write((&app.texts, &app.site), (outgoing.kind, outgoing.language), &filling);
         let written = written.map_err(|_| StoreError::corrupt("message.kind", "its text does not fit one segment"))?;
@@ -583,6 +598,12 @@ const fn purpose(kind: MessageKind) -> Purpose {
         MessageKind::ConfirmEmailCode
         | MessageKind::AddressInUse
         | MessageKind::DeviceReuse
-        | MessageKind::TwoStepOn => Purpose::ConfirmEmail,
+        | MessageKind::TwoStepOn
+        | MessageKind::PasswordKnownAlert
+        | MessageKind::PasswordKnownLetter
+        | MessageKind::PasswordKnownSummary
+        | MessageKind::SecondStepMissed
+        | MessageKind::SuccessAfterFailures
+        | MessageKind::ReleaseSecret => Purpose::ConfirmEmail,
     }
 }

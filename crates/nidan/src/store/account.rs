@@ -391,14 +391,14 @@ impl LoginKey {
         Self(app.keys.lookup(Lookup::Email, email.as_str().as_bytes()))
     }
 
+    /// The keyed hash that it is.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// By the site's own name for it.
     pub fn external_id(app: &App, external_id: &str) -> Self {
         Self(app.keys.lookup(Lookup::ExternalId, external_id.as_bytes()))
-    }
-
-    /// The keyed hash itself.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
     }
 }
 

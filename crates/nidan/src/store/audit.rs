@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::client::Client;
-use super::{StoreError, Tx, sql};
+use super::{Row, StoreError, Tx, sql};
 
 sql! {
     APPEND = "INSERT INTO audit (account_id, event_id, kind, facts, created_ms) VALUES ($1, $2, $3, $4, $5)";
     RECENT = "SELECT event_id, kind, facts, created_ms FROM audit
                WHERE account_id = $1 ORDER BY created_ms DESC, event_id DESC LIMIT $2";
+    SUCCESSES = "SELECT event_id, kind, facts, created_ms FROM audit
+                  WHERE account_id = $1 AND created_ms > $2 AND kind IN ($3, $4, $5)
+                  ORDER BY created_ms DESC, event_id DESC LIMIT $6";
 }
 
 /// What is kept with an event.
@@ -53,14 +56,26 @@ pub async fn append(
 /// The newest events of an account, newest first.
 pub async fn recent(tx: &mut Tx<'_>, account: &Account, limit: u8) -> Result<Vec<Recorded>, StoreError> {
     let rows = tx.rows(&RECENT, &[account.id.into(), i64::from(limit).into()]).await?;
-    rows.iter()
-        .map(|row| {
-            let id: EventId = row.id(0)?;
-            let event = Event::from_name(row.text(1)?).ok_or_else(|| StoreError::corrupt("audit.kind", "unknown"))?;
-            let facts = account.sealing().open(FACTS, id.as_bytes(), row.blob(2)?)?;
-            let facts =
-                serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
-            Ok(Recorded { event, facts, at: row.time(3)? })
-        })
-        .collect()
+    rows.iter().map(|row| read(account, row)).collect()
+}
+
+/// When somebody got in, or proved a method, since `since`: at most `limit`, newest first.
+pub async fn successes(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let kinds = [Event::SignedIn, Event::SetupEntered, Event::MethodConfirmed].map(|event| event.name().into());
+    let [signed_in, entered, confirmed] = kinds;
+    let values = [account.id.into(), since.into(), signed_in, entered, confirmed, limit.into()];
+    tx.rows(&SUCCESSES, &values).await?.iter().map(|row| read(account, row)).collect()
+}
+
+fn read(account: &Account, row: &Row) -> Result<Recorded, StoreError> {
+    let id: EventId = row.id(0)?;
+    let event = Event::from_name(row.text(1)?).ok_or_else(|| StoreError::corrupt("audit.kind", "unknown"))?;
+    let facts = account.sealing().open(FACTS, id.as_bytes(), row.blob(2)?)?;
+    let facts = serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
+    Ok(Recorded { event, facts, at: row.time(3)? })
 }

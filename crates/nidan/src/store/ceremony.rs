@@ -34,6 +34,8 @@ sql! {
                 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0 AND released_ms IS NULL";
     FINISH = "UPDATE ceremony SET stage = 1, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     END = "UPDATE ceremony SET stage = 2, ended_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
+    /// Lane 2 is U.
+    END_UNKNOWN = "UPDATE ceremony SET stage = 2, ended_ms = $2 WHERE account_id = $1 AND lane = 2 AND stage = 0";
     TURN_TO = "UPDATE ceremony SET authenticator_id = $3 WHERE account_id = $1 AND ceremony_id = $2 AND stage = 0";
     CHALLENGE = "SELECT key_version, digits, tag, sent, last_sent_ms, expires_ms, authenticator_id
                    FROM challenge WHERE account_id = $1 AND challenge_id = $2";
@@ -56,6 +58,14 @@ sql! {
                        JOIN message m ON m.account_id = h.account_id AND m.challenge_id = h.challenge_id
                       WHERE c.account_id = $1 AND c.lane = 2 AND c.opened_ms > $2 AND m.kind = 1 AND m.state <> 9
                       ORDER BY c.opened_ms, c.ceremony_id";
+    /// Lane 2 is U, purpose 1 a sign-in.
+    LEFT = "SELECT c.account_id, c.ceremony_id, h.expires_ms FROM challenge h
+              JOIN ceremony c ON c.account_id = h.account_id AND c.ceremony_id = h.ceremony_id
+             WHERE h.expires_ms > $1 AND h.expires_ms <= $2 AND h.authenticator_id IS NOT NULL
+               AND c.lane = 2 AND c.purpose = 1 AND c.stage = 0
+             ORDER BY h.expires_ms LIMIT 500";
+    FAILED = "SELECT 1 FROM ceremony WHERE account_id = $1 AND lane = 2 AND opened_ms > $2 AND opened_ms <= $4
+                 AND charged > 0 AND stage <> 1 AND ceremony_id <> $3 LIMIT 1";
     DROP_CEREMONIES = "DELETE FROM ceremony WHERE (account_id, ceremony_id) IN
                          (SELECT account_id, ceremony_id FROM ceremony WHERE expires_ms < $1 LIMIT 1000)";
     DROP_CHALLENGES = "DELETE FROM challenge WHERE (account_id, challenge_id) IN
@@ -185,6 +195,11 @@ pub async fn finish(tx: &mut Tx<'_>, open: &Open, now: Timestamp) -> Result<bool
 /// Gives it up.
 pub async fn end(tx: &mut Tx<'_>, account: AccountId, id: CeremonyId, now: Timestamp) -> Result<(), StoreError> {
     tx.execute(&END, &[account.into(), id.into(), now.into()]).await.map(drop)
+}
+
+/// Ends every sign-in on an unknown device that is under way.
+pub async fn end_unknown(tx: &mut Tx<'_>, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(&END_UNKNOWN, &[account.into(), now.into()]).await.map(drop)
 }
 
 /// Awaits the code of another method from now on.
@@ -319,6 +334,32 @@ pub async fn password_only(
         }
     }
     Ok(sign_ins.into_iter().map(|(_, sign_in)| sign_in).collect())
+}
+
+/// A sign-in from an unknown device whose code died, and nobody typed it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// Whose.
+    pub account: AccountId,
+    /// Which one.
+    pub ceremony: CeremonyId,
+    /// When its code died.
+    pub died_at: Timestamp,
+}
+
+/// So many are read at once.
+pub const LEFT_MAX: usize = 500;
+
+/// Those whose code died after `after` and not later than `now`, the first [`LEFT_MAX`].
+pub async fn left(tx: &mut Tx<'_>, after: Timestamp, now: Timestamp) -> Result<Vec<Left>, StoreError> {
+    let rows = tx.rows(&LEFT, &[after.into(), now.into()]).await?;
+    rows.iter().map(|row| Ok(Left { account: row.id(0)?, ceremony: row.id(1)?, died_at: row.time(2)? })).collect()
+}
+
+/// Whether unknown devices typed wrong codes in other sign-ins than `open` since `since`, none of which succeeded.
+pub async fn others_failed(tx: &mut Tx<'_>, open: &Open, since: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    let values = [open.account.into(), since.into(), open.id.into(), now.into()];
+    Ok(tx.optional(&FAILED, &values).await?.is_some())
 }
 
 /// Forgets up to a thousand challenges and as many ceremonies that expired before `before`; gives how many.

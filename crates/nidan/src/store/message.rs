@@ -1,7 +1,8 @@
 //! The ledger: every message with its cause, claimed before any carrier is called.
 
 use nidan_core::alarm::RouteCounts;
-use nidan_core::id::{AccountId, ChallengeId, MessageId};
+use nidan_core::budget::Suppressed;
+use nidan_core::id::{AccountId, CeremonyId, ChallengeId, MessageId};
 use nidan_core::language::Language;
 use nidan_core::ledger::{Abandoned, Reason, Receipt, State};
 use nidan_core::message::{Channel, MessageKind};
@@ -18,6 +19,10 @@ sql! {
     INSERT = "INSERT INTO message (account_id, message_id, challenge_id, n, kind, channel, language, destination, facts, serial,
                                    slot, state, reason, route, epoch, lease_ms, wired_ms, settled_ms, created_ms, expires_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, NULL, NULL, 1, $12, NULL, NULL, $13, $14)";
+    /// State 9: suppressed. Nobody leases it.
+    SUPPRESS = "INSERT INTO message (account_id, message_id, challenge_id, n, kind, channel, language, destination, facts, serial,
+                                     slot, state, reason, route, epoch, lease_ms, wired_ms, settled_ms, created_ms, expires_ms)
+                VALUES ($1, $2, NULL, 0, $3, $4, $5, $6, $7, 0, 0, 9, $8, NULL, 1, $9, NULL, $9, $9, $9)";
     WIRE = "UPDATE message SET wired_ms = $4, route = $5, wires = wires + 1
              WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL
          RETURNING challenge_id, n, kind, channel, language, destination, serial, expires_ms";
@@ -55,6 +60,12 @@ sql! {
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
     CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
+    /// A challenge is kept for some days only, its messages for longer.
+    LIST = "SELECT m.message_id, m.n, m.kind, m.channel, m.destination, m.facts, m.serial, m.state, m.reason, m.route,
+                   m.wired_ms, m.created_ms, m.challenge_id, h.ceremony_id, h.tag
+              FROM message m
+              LEFT JOIN challenge h ON h.account_id = m.account_id AND h.challenge_id = m.challenge_id
+             WHERE m.account_id = $1 AND m.created_ms > $2 ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $3";
     ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND route IS NOT NULL AND challenge_id =
                 (SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2)";
 }
@@ -76,6 +87,8 @@ pub enum CauseKind {
     Fallback,
     /// A method is being set up.
     Setup,
+    /// A sign-in that gets no message asked the mailbox.
+    Release,
     /// Something about the account its owner should know.
     Notice,
 }
@@ -156,6 +169,41 @@ pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Ti
     ];
     tx.execute(&INSERT, &values).await?;
     Ok(Leased { account: account.id, id: new.id, epoch: 1, channel: new.kind.channel() })
+}
+
+/// A message that is not sent.
+pub struct Refused {
+    /// What it would have said.
+    pub kind: MessageKind,
+    /// Where it would have gone.
+    pub destination: Secret<String>,
+    /// Who asked for it.
+    pub cause: Cause,
+    /// Why it is not sent.
+    pub reason: Suppressed,
+}
+
+/// Writes down that a message was not sent, and why: its owner sees it.
+pub async fn suppress(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    (id, refused): (MessageId, &Refused),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = id.as_bytes();
+    let facts = serde_json::to_vec(&refused.cause).unwrap_or_default();
+    let values = [
+        account.id.into(),
+        id.into(),
+        refused.kind.stored().into(),
+        refused.kind.channel().stored().into(),
+        account.language.tag().into(),
+        account.sealing().seal(DESTINATION, row, refused.destination.expose().as_bytes()).into(),
+        account.sealing().seal(FACTS, row, &facts).into(),
+        refused.reason.name().into(),
+        now.into(),
+    ];
+    tx.execute(&SUPPRESS, &values).await.map(drop)
 }
 
 /// A message on its way to a carrier.
@@ -414,6 +462,70 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
         })
     })
     .transpose()
+}
+
+/// A message as its owner sees it in the ledger.
+pub struct Listed {
+    /// Which one.
+    pub id: MessageId,
+    /// The challenge whose code it carries.
+    pub challenge: Option<ChallengeId>,
+    /// What that code belongs to, while that is kept.
+    pub ceremony: Option<CeremonyId>,
+    /// The two letters that it carries, while they are kept.
+    pub tag: Option<String>,
+    /// Which message of the challenge.
+    pub n: u8,
+    /// What it says.
+    pub kind: MessageKind,
+    /// How it went.
+    pub channel: Channel,
+    /// Where it went.
+    pub destination: Secret<String>,
+    /// What caused it.
+    pub cause: Cause,
+    /// Which of the account's messages of the day; 0 for one without a code.
+    pub serial: i64,
+    /// What became of it.
+    pub state: State,
+    /// Why; of a suppressed one the name of a [`nidan_core::budget::Suppressed`], else of a [`Reason`].
+    pub reason: Option<String>,
+    /// The route that it was given to.
+    pub route: Option<String>,
+    /// When it was given to it.
+    pub wired_at: Option<Timestamp>,
+    /// When it was claimed.
+    pub at: Timestamp,
+}
+
+/// The newest messages of an account since `since`, at most `limit`, newest first.
+pub async fn list(tx: &mut Tx<'_>, account: &Account, since: Timestamp, limit: i64) -> Result<Vec<Listed>, StoreError> {
+    let rows = tx.rows(&LIST, &[account.id.into(), since.into(), limit.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let id: MessageId = row.id(0)?;
+            let (kind, channel) = kind_and_channel(row, 2, 3)?;
+            let cause = account.sealing().open(FACTS, id.as_bytes(), row.blob(5)?)?;
+            Ok(Listed {
+                id,
+                challenge: row.opt_id(12)?,
+                ceremony: row.opt_id(13)?,
+                tag: row.opt_text(14)?.map(str::to_owned),
+                n: u8::try_from(row.int(1)?).map_err(|_| StoreError::corrupt("message.n", "no count"))?,
+                kind,
+                channel,
+                destination: account.sealing().open_text(DESTINATION, id.as_bytes(), row.blob(4)?)?,
+                cause: serde_json::from_slice(cause.expose())
+                    .map_err(|_| StoreError::corrupt(FACTS, "not readable"))?,
+                serial: row.int(6)?,
+                state: state(row, 7)?,
+                reason: row.opt_text(8)?.map(str::to_owned),
+                route: row.opt_text(9)?.map(str::to_owned),
+                wired_at: row.opt_time(10)?,
+                at: row.time(11)?,
+            })
+        })
+        .collect()
 }
 
 /// Forgets up to a thousand messages from before `before`; gives how many.

@@ -1,9 +1,12 @@
 //! What was asked for, granted or not: opened sign-ins, presses of "send again", and what a rule refused. What the card
 //! about a flood is made of, kept as long as messages.
 
+use std::collections::BTreeSet;
+
 use nidan_core::budget::Suppressed;
+use nidan_core::ceremony::{Purpose, Stage};
 use nidan_core::client_network::ClientNetwork;
-use nidan_core::id::{AccountId, ApiKeyId, CeremonyId, DeviceId};
+use nidan_core::id::{AccountId, ApiKeyId, CeremonyId, DeviceId, EventId};
 use nidan_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +19,18 @@ use crate::keys::Lookup;
 sql! {
     APPEND = "INSERT INTO request (account_id, request_id, ceremony_id, press, network, facts, refused, completed_ms, created_ms)
               VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)";
-    LIST = "SELECT request_id, ceremony_id, press, network, facts, refused, completed_ms, created_ms FROM request
-             WHERE account_id = $1 AND created_ms > $2 ORDER BY created_ms, request_id";
+    /// A ceremony is kept for some days only, requests for longer.
+    LIST = "SELECT r.request_id, r.ceremony_id, r.press, r.network, r.facts, r.refused, r.completed_ms, r.created_ms,
+                   c.stage, c.tries, c.expires_ms, c.purpose,
+                   (SELECT MAX(h.expires_ms) FROM challenge h
+                     WHERE h.account_id = r.account_id AND h.ceremony_id = r.ceremony_id) AS code_expires_ms
+              FROM request r
+              LEFT JOIN ceremony c ON c.account_id = r.account_id AND c.ceremony_id = r.ceremony_id
+             WHERE r.account_id = $1 AND r.created_ms > $2 ORDER BY r.created_ms, r.request_id";
+    KNOWN_DEVICES = "SELECT request_id, facts, completed_ms FROM request
+                      WHERE account_id = $1 AND created_ms > $2 AND completed_ms IS NOT NULL";
+    NEWEST_REFUSED = "SELECT refused FROM request WHERE account_id = $1 AND ceremony_id = $2
+                       ORDER BY created_ms DESC, request_id DESC LIMIT 1";
     COMPLETED = "UPDATE request SET completed_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND completed_ms IS NULL";
     DROP_OLD = "DELETE FROM request WHERE (account_id, request_id) IN
                   (SELECT account_id, request_id FROM request WHERE created_ms < $1 LIMIT 1000)";
@@ -102,6 +115,8 @@ impl NetworkKey {
 /// A request as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kept {
+    /// Its id.
+    pub id: EventId,
     /// What was asked for.
     pub request: Request,
     /// The client's network, if it was known.
@@ -110,6 +125,12 @@ pub struct Kept {
     pub completed_at: Option<Timestamp>,
     /// When it was asked.
     pub at: Timestamp,
+    /// Codes evaluated in its sign-in, while that is kept.
+    pub tries: u8,
+    /// Until when a code of its sign-in counts; none: no longer, or there never was one.
+    pub open_until: Option<Timestamp>,
+    /// Whether it was asked for to sign in, not to set something up.
+    pub signs_in: bool,
 }
 
 /// Writes down that something was asked for.
@@ -135,22 +156,74 @@ pub async fn append(
     tx.execute(&APPEND, &values).await.map(drop)
 }
 
-fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
-    let facts = account.sealing().open(FACTS, row.blob(0)?, row.blob(4)?)?;
+fn asker(account: &Account, id: EventId, sealed: &[u8]) -> Result<Asker, StoreError> {
+    let facts = account.sealing().open(FACTS, id.as_bytes(), sealed)?;
     let facts: Facts =
         serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
-    let refused = row.opt_text(5)?.map(|name| {
-        Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
-    });
-    let request =
-        Request { ceremony: row.opt_id(1)?, press: row.flag(2)?, refused: refused.transpose()?, by: facts.into() };
-    let network = row.opt_array(3)?.map(NetworkKey);
-    Ok(Kept { request, network, completed_at: row.opt_time(6)?, at: row.time(7)? })
+    Ok(facts.into())
+}
+
+fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
+    let id = row.id(0)?;
+    let refused = row.opt_text(5)?.map(suppressed);
+    let request = Request {
+        ceremony: row.opt_id(1)?,
+        press: row.flag(2)?,
+        refused: refused.transpose()?,
+        by: asker(account, id, row.blob(4)?)?,
+    };
+    let signs_in = match row.opt_int(11)? {
+        Some(purpose) => Purpose::from_stored(purpose) == Some(Purpose::SignIn),
+        None => !request.refused.is_some_and(Suppressed::is_of_setup),
+    };
+    let is_open = row.opt_int(8)?.and_then(Stage::from_stored) == Some(Stage::Open);
+    // A sign-in by the app has no code that is sent.
+    let code_until = row.opt_time(12)?.or(row.opt_time(10)?);
+    Ok(Kept {
+        id,
+        request,
+        network: row.opt_array(3)?.map(NetworkKey),
+        completed_at: row.opt_time(6)?,
+        at: row.time(7)?,
+        tries: u8::try_from(row.opt_int(9)?.unwrap_or(0)).unwrap_or(u8::MAX),
+        open_until: code_until.filter(|_| is_open),
+        signs_in,
+    })
 }
 
 /// What was asked for since `since`, in order of time.
 pub async fn list(tx: &mut Tx<'_>, account: &Account, since: Timestamp) -> Result<Vec<Kept>, StoreError> {
     tx.rows(&LIST, &[account.id.into(), since.into()]).await?.iter().map(|row| read(account, row)).collect()
+}
+
+fn suppressed(name: &str) -> Result<Suppressed, StoreError> {
+    Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
+}
+
+/// Why what was asked last of a sign-in was refused, if it was.
+pub async fn newest_refused(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    ceremony: CeremonyId,
+) -> Result<Option<Suppressed>, StoreError> {
+    let row = tx.optional(&NEWEST_REFUSED, &[account.into(), ceremony.into()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    row.opt_text(0)?.map(suppressed).transpose()
+}
+
+/// When sign-ins that were begun since `since` were completed on devices that had completed the second step before.
+pub async fn on_known_devices(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    since: Timestamp,
+) -> Result<BTreeSet<Timestamp>, StoreError> {
+    let mut completed = BTreeSet::new();
+    for row in tx.rows(&KNOWN_DEVICES, &[account.id.into(), since.into()]).await? {
+        if asker(account, row.id(0)?, row.blob(1)?)?.device_known {
+            completed.insert(row.time(2)?);
+        }
+    }
+    Ok(completed)
 }
 
 /// The sign-in was completed.

@@ -45,6 +45,20 @@ impl ClientAddress {
         Self(ip.to_canonical())
     }
 
+    /// The network around it, as owners read it: `203.0.113.x`, of IPv6 the first 48 bits, `2001:db8:1:…`.
+    pub fn neighbourhood(self) -> String {
+        match self.0 {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                format!("{a}.{b}.{c}.x")
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:…")
+            }
+        }
+    }
+
     /// The network that is one source: an IPv4 address as it is, of IPv6 the first 64 bits, e.g. `2001:db8::/64`.
     pub fn network(self) -> String {
         match self.0 {
@@ -153,6 +167,14 @@ mod tests {
         assert_eq!(network("::ffff:203.0.113.9"), "203.0.113.9");
         assert_eq!(network("2001:DB8:0:1:aaaa::1"), "2001:db8:0:1::/64");
         assert_eq!(network("2001:db8:0:1::2"), network("2001:db8:0:1:ffff:ffff:ffff:ffff"));
+    }
+
+    #[test]
+    fn owners_read_the_network_around_it() {
+        let around = |text: &str| ClientAddress::named(text.parse().expect("an address")).neighbourhood();
+        assert_eq!(around("203.0.113.9"), "203.0.113.x");
+        assert_eq!(around("::ffff:203.0.113.250"), "203.0.113.x");
+        assert_eq!(around("2001:DB8:1:aaaa::1"), "2001:db8:1:…");
     }
 
     #[test]

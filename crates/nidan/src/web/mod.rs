@@ -20,6 +20,7 @@ pub mod room;
 pub mod routes;
 pub mod server;
 pub mod session;
+mod shut;
 pub mod state;
 pub mod view;
 pub mod visit;

@@ -18,7 +18,8 @@ use super::headers::SecurityHeaders;
 use super::lang;
 use super::pages::code::Door;
 use super::pages::{
-    CodeForm, assets, code, demo, health, home, other_ways, security, setup, sign_in, sign_out, sign_up,
+    CodeForm, assets, code, demo, health, home, messages, other_ways, release, security, setup, sign_in, sign_out,
+    sign_up,
 };
 use super::problem::{self, Problem};
 use super::state::Web;
@@ -88,6 +89,8 @@ fn getting_in() -> Router<Web> {
         )
         .route("/sign-in/code/events", get(|visit: Visit| events::code(visit, SignIn)))
         .route("/sign-in/resend", post(|visit: Visit, form: Button| code::resend(visit, form, SignIn)))
+        .route("/sign-in/release", get(release::page).post(release::free))
+        .route("/sign-in/release/send", post(release::send))
         .route("/sign-in/other-ways", get(other_ways::page).post(other_ways::choose))
 }
 
@@ -103,6 +106,8 @@ fn signed_in() -> Router<Web> {
         .route("/setup/app/start", post(setup::start_app))
         .route("/setup/app", get(setup::back).post(setup::confirm_app))
         .route("/security", get(security::page))
+        .route("/security/messages", get(messages::page))
+        .route("/security/messages/not-me", post(messages::not_me))
         .route("/security/devices/revoke", post(security::revoke_device))
         .route("/security/sessions/revoke", post(security::revoke_session))
         .route("/security/sign-out-everywhere", post(security::sign_out_everywhere))
@@ -124,9 +129,8 @@ fn dress(web: &Web, problem: &Problem, asked: &Asked) -> Option<Response> {
     let kind = match problem.kind().status {
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         _ if *problem.kind() == problem::CROSS_SITE => ErrorKind::StaleForm,
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            ErrorKind::Busy { seconds: problem.wait_s().unwrap_or(1) }
-        }
+        StatusCode::TOO_MANY_REQUESTS => ErrorKind::TooMany { minutes: problem.wait_s().unwrap_or(1).div_ceil(60) },
+        StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Busy { seconds: problem.wait_s().unwrap_or(1) },
         status if status.is_client_error() => ErrorKind::BadRequest,
         _ => ErrorKind::Broken,
     };

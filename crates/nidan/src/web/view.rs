@@ -13,6 +13,7 @@ use crate::texts::T;
 
 mod demo;
 mod getting_in;
+mod messages;
 pub mod qr;
 mod rest;
 mod security;
@@ -21,9 +22,10 @@ mod waiting;
 
 pub use demo::{DemoChannel, DemoMessage, DemoPhone, DemoStart};
 pub use getting_in::{
-    EmailProblem, OtherWay, OtherWays, PasswordProblem, SignIn, SignInCode, SignInNotice, SignInProblem, SignOut,
-    SignUp, SignUpCode, Way,
+    EmailProblem, NotSent, OtherWay, OtherWays, PasswordProblem, Release, ReleaseNotice, SignIn, SignInCode,
+    SignInNotice, SignInProblem, SignOut, SignUp, SignUpCode, Way,
 };
+pub use messages::{Card, HOURS, MessageRow, Messages, Picture, Strip};
 pub use rest::{ErrorKind, ErrorPage};
 pub use security::{Activity, ActivityRow, DeviceRow, MethodRole, MethodRow, Security, SecurityNotice, SessionRow};
 pub use setup::{PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode};
@@ -125,6 +127,8 @@ pub enum CodeProblem {
     UsedUp,
     /// The app's code was accepted before; the next one is awaited.
     AlreadyUsed,
+    /// After many wrong codes this one is too short.
+    TooShort,
 }
 
 impl CodeProblem {

@@ -21,7 +21,8 @@ use nidan::web::service;
 use nidan_core::api_key::{ApiKey, Scopes};
 use nidan_core::id::{ApiKeyId, MessageId};
 use nidan_core::language::Language;
-use nidan_core::time::Timestamp;
+use nidan_core::policy::Policy;
+use nidan_core::time::{Span, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -59,8 +60,13 @@ struct Running {
 }
 
 impl TestServer {
-    /// A server on a database of its own, with the settings of a demo.
+    /// A server on a database of its own, with the settings of a demo, and budgets that no test of something else uses up.
     pub async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, |settings| wide(&mut settings.policy)).await
+    }
+
+    /// Likewise, guarded as it ships.
+    pub async fn start_guarded(engine: Engine) -> Self {
         Self::start_with(engine, |_| {}).await
     }
 
@@ -162,6 +168,54 @@ impl Drop for TestServer {
     }
 }
 
+/// Budgets, waits and guesses, as wide as they can be.
+pub fn wide(policy: &mut Policy) {
+    let many = nidan_core::bucket::ROLLING_MAX;
+    for cap in [
+        &mut policy.lane_known_hour_max,
+        &mut policy.lane_known_day_max,
+        &mut policy.lane_password_burst,
+        &mut policy.lane_password_day_max,
+        &mut policy.mail_hour_max,
+        &mut policy.mail_day_max,
+        &mut policy.number_hour_max,
+        &mut policy.number_day_max,
+        &mut policy.number_ceiling,
+        &mut policy.setup_number_day_max,
+        &mut policy.setup_account_day_max,
+        &mut policy.password_hour_max,
+        &mut policy.password_day_max,
+        &mut policy.password_month_max,
+    ] {
+        *cap = many;
+    }
+    for cap in [
+        &mut policy.password_known_day_max,
+        &mut policy.password_known_week_max,
+        &mut policy.ladder_six_max,
+        &mut policy.ladder_year_max,
+        &mut policy.ladder_day_max,
+        &mut policy.ladder_month_max,
+        &mut policy.device_guesses_day_max,
+        &mut policy.device_guesses_life_max,
+    ] {
+        *cap = u8::MAX;
+    }
+    for cap in [
+        &mut policy.setup_network_hour_max,
+        &mut policy.setup_hour_min,
+        &mut policy.block_messages_max,
+        &mut policy.source_hour_max,
+        &mut policy.password_network_max,
+        &mut policy.breaker_failures_min,
+    ] {
+        *cap = 100_000;
+    }
+    for wait in [&mut policy.ladder_wait_first, &mut policy.ladder_wait_six_max, &mut policy.ladder_wait_max] {
+        *wait = Span::ms(0);
+    }
+}
+
 /// Asks until there is an answer.
 pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
@@ -191,6 +245,14 @@ impl Phone {
     /// Waits for the next e-mail to an address, likewise.
     pub async fn last_email(&self, to: &str) -> Delivery {
         self.last(to, DemoChannel::Email).await
+    }
+
+    /// All that went to a number or an address and was not looked at, the subject of an e-mail first.
+    pub fn take(&self, to: &str) -> Vec<String> {
+        let channels = [DemoChannel::Sms, DemoChannel::Email];
+        let unseen: Vec<_> = channels.into_iter().flat_map(|channel| self.unseen(to, channel)).collect();
+        self.looked_at().extend(unseen.iter().map(|delivery| delivery.id.clone()));
+        unseen.iter().map(Delivery::whole_text).collect()
     }
 
     /// The code in the next SMS.
@@ -292,18 +354,22 @@ pub fn with_short_ids(text: &str) -> String {
     short
 }
 
-/// Makes each `async fn name(server: &TestServer)` a test on SQLite and on PostgreSQL.
+/// Makes each `async fn name(server: &TestServer)` a test on SQLite and on PostgreSQL; after `guarded`, with the budgets that ship.
 macro_rules! on_both_databases {
-    ($($name:ident)+) => {
-        crate::app::on_both_databases!(@on on_sqlite Sqlite: $($name)+);
-        crate::app::on_both_databases!(@on on_postgres Postgres: $($name)+);
+    (guarded $($name:ident)+) => {
+        crate::app::on_both_databases!(@on on_sqlite Sqlite start_guarded: $($name)+);
+        crate::app::on_both_databases!(@on on_postgres Postgres start_guarded: $($name)+);
     };
-    (@on $place:ident $engine:ident: $($name:ident)+) => {
+    ($($name:ident)+) => {
+        crate::app::on_both_databases!(@on on_sqlite Sqlite start: $($name)+);
+        crate::app::on_both_databases!(@on on_postgres Postgres start: $($name)+);
+    };
+    (@on $place:ident $engine:ident $start:ident: $($name:ident)+) => {
         mod $place {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    let server = crate::app::TestServer::start(nidan::store::Engine::$engine).await;
+                    let server = crate::app::TestServer::$start(nidan::store::Engine::$engine).await;
                     super::$name(&server).await;
                     server.finish().await;
                 }

@@ -264,11 +264,19 @@ struct AccountChange {
     /// All groups it is to be in.
     #[schema(max_items = 32)]
     groups: Option<Vec<String>>,
+    /// When the password was changed at the site that keeps it. From then on nobody who knew the one before knows it, and
+    /// unknown devices get messages again.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    password_changed_at: Option<Timestamp>,
 }
 
 impl FromObject for AccountChange {
     fn from_object(object: &mut Object) -> Result<Self, Problem> {
-        Ok(Self { language: input::language(object)?, groups: input::groups(object)? })
+        Ok(Self {
+            language: input::language(object)?,
+            groups: input::groups(object)?,
+            password_changed_at: input::time(object, "password_changed_at")?,
+        })
     }
 }
 
@@ -291,6 +299,7 @@ async fn change(
         account: account.id,
         language: change.language,
         groups: change.groups,
+        password_changed_at: change.password_changed_at,
         origin: may.origin(account.language),
     };
     let changed = accounts::change(&app, change).await?.ok_or_else(not_found)?;

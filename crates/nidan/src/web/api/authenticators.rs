@@ -31,6 +31,7 @@ use crate::web::error::Failure;
 use crate::web::error::Refused;
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::{CODE_REFUSED, Problem, STEP_UP_REQUIRED};
+use crate::web::shut::too_many;
 use crate::web::view::qr;
 
 pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
@@ -164,6 +165,7 @@ async fn add(
         }
         Added::CannotAdd(rule) => Err(cannot_add(rule).into()),
         Added::SameNumber => Err(conflict("same_number", "The account has this number already.").into()),
+        Added::Shut(shut) => Err(too_many(&app, &shut).into()),
         Added::StepUpRequired => Err(Problem::new(&STEP_UP_REQUIRED).into()),
         Added::NotFound => Err(not_found().into()),
     }
@@ -236,6 +238,7 @@ async fn confirm(
         ceremony: Scoped { account: account.id, id: confirming(authenticator) },
         presented: Holder::Site,
         typed: given.code,
+        next: None,
         trust_device: false,
         session: None,
         origin: may.origin(account.language),
@@ -245,7 +248,7 @@ async fn confirm(
             Ok(axum::Json(ConfirmedAuthenticator { id: authenticator.to_string(), status: "confirmed" }))
         }
         Checked::Refused(verdict) => Err(code_refused(verdict).into()),
-        Checked::NotFound | Checked::SignedIn(_) => Err(not_found().into()),
+        Checked::NotFound | Checked::Later { .. } | Checked::SignedIn(_) => Err(not_found().into()),
     }
 }
 
@@ -257,7 +260,7 @@ pub(super) fn code_refused(verdict: Verdict) -> Problem {
         Verdict::Expired => problem.member("verdict", "expired"),
         Verdict::UsedUp => problem.member("verdict", "used_up"),
         Verdict::Accepted | Verdict::AlreadyUsed => problem.member("verdict", "already_used"),
-        Verdict::NotACode => problem.member("verdict", "not_a_code"),
+        Verdict::NotACode | Verdict::StrongerProofNeeded => problem.member("verdict", verdict.name()),
     }
 }
 

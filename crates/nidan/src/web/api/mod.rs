@@ -6,6 +6,7 @@ mod authenticators;
 mod caller;
 mod devices;
 mod input;
+mod messages;
 mod once;
 mod openapi;
 mod output;
@@ -31,6 +32,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(sign_ins::calls())
         .merge(sessions::calls())
         .merge(devices::calls())
+        .merge(messages::calls())
         .split_for_parts();
     let calls = calls
         .route_layer(from_fn_with_state(app.clone(), once::once))

@@ -1,7 +1,7 @@
 //! How sign-ins are shown.
 
+use nidan_core::budget::Suppressed;
 use nidan_core::ceremony::Purpose;
-use nidan_core::code::Digits;
 use nidan_core::ledger::Reason;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,6 +23,12 @@ pub(super) struct SignInDocument {
     /// The code that is awaited.
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<Challenge>,
+    /// Why nothing was sent, where the status is `refused` for that: `password_known`, `password_only_full` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// What the owner still can do then: `without_message` (the app), `known_device`, `mail_secret`, `wait`, `finish`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    still_possible: Option<Vec<&'static str>>,
     /// What else the owner may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     other_ways: Option<Vec<OtherWay>>,
@@ -41,7 +47,11 @@ impl SignInDocument {
         Self {
             id: Some(looked.ceremony.to_string()),
             status: status(looked),
-            challenge: awaits.then(|| Challenge::of(looked)),
+            challenge: (awaits && looked.refused.is_none()).then(|| Challenge::of(looked)),
+            reason: looked.refused.map(Suppressed::name),
+            still_possible: looked
+                .refused
+                .map(|reason| reason.still_possible().iter().map(|possible| possible.name()).collect()),
             other_ways: awaits.then(|| other_ways(looked)),
             session_token: None,
             device_token: None,
@@ -61,12 +71,22 @@ impl SignInDocument {
     /// A sign-in that needed no code.
     pub(super) fn granted(granted: &Granted) -> Self {
         let Proven { status, session_token, device_token } = Proven::of(granted);
-        Self { id: None, status, challenge: None, other_ways: None, session_token: Some(session_token), device_token }
+        Self {
+            id: None,
+            status,
+            challenge: None,
+            reason: None,
+            still_possible: None,
+            other_ways: None,
+            session_token: Some(session_token),
+            device_token,
+        }
     }
 }
 
 fn status(looked: &Looked) -> &'static str {
     match looked.standing {
+        Standing::Open if looked.refused.is_some() => "refused",
         Standing::Open => "code_required",
         Standing::Finished if looked.purpose == Purpose::SignIn && looked.two_step => "signed_in",
         Standing::Finished => "setup_required",
@@ -121,7 +141,7 @@ impl Challenge {
             channel: method.map_or("email", |way| way.kind.name()),
             authenticator_id: method.map(|way| way.id.to_string()),
             destination: method.map_or_else(|| Some(looked.email.clone()), destination),
-            digits: Digits::Six.count(),
+            digits: looked.digits.count(),
             tag: message.map(|message| message.tag.clone()),
             serial: message.map(|message| message.serial),
             expires_at: output::time(looked.expires_at),

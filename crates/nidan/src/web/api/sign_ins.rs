@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use nidan_core::api_key::Scope;
+use nidan_core::budget::Suppressed;
 use nidan_core::ceremony::{Holder, Purpose};
 use nidan_core::email::EmailAddress;
 use nidan_core::id::{self, AuthenticatorId, Scoped};
@@ -25,7 +26,7 @@ use super::sign_in_document::{Challenge, Challenged, Proven, SignInDocument, oth
 use crate::app::App;
 use crate::flow::accounts::{Who, find};
 use crate::flow::check_code::{self, CheckCode, Checked};
-use crate::flow::deny::{self, Deny};
+use crate::flow::deny::{self, Denier, Deny};
 use crate::flow::look::{Looked, look};
 use crate::flow::resend_code::{self, ResendCode, Resent};
 use crate::flow::sign_in::{self, Proof, SignInAnswer, Started};
@@ -33,6 +34,7 @@ use crate::flow::{By, FlowError, Origin};
 use crate::web::error::Refused;
 use crate::web::json::{FromObject, Json, Object};
 use crate::web::problem::{INVALID_CREDENTIALS, Problem, TOO_MANY};
+use crate::web::shut;
 
 pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -170,6 +172,7 @@ async fn begin(
     let sign_in = sign_in::SignIn { who, proof, by: By::Site, device_token, origin };
     match sign_in::begin(&app, sign_in).await? {
         SignInAnswer::InvalidCredentials => Err(Problem::new(&INVALID_CREDENTIALS).into()),
+        SignInAnswer::Later(shut) => Err(shut::too_many(&app, &shut).into()),
         SignInAnswer::Granted(granted) => {
             Ok((StatusCode::CREATED, HeaderMap::new(), axum::Json(SignInDocument::granted(&granted))))
         }
@@ -230,6 +233,9 @@ struct SignInCode {
     /// As typed: full-width digits, spaces and dashes are fine.
     #[schema(value_type = String, example = "482916")]
     code: Secret<String>,
+    /// The app's following code, where the verdict `stronger_proof_needed` came for a code of an app.
+    #[schema(value_type = Option<String>, example = "115034")]
+    next_code: Option<Secret<String>>,
     /// Whether codes are to be skipped on this device from now on.
     #[schema(default = false)]
     trust_device: Option<bool>,
@@ -237,7 +243,11 @@ struct SignInCode {
 
 impl FromObject for SignInCode {
     fn from_object(object: &mut Object) -> Result<Self, Problem> {
-        Ok(Self { code: object.text("code")?, trust_device: object.optional_bool("trust_device")? })
+        Ok(Self {
+            code: object.text("code")?,
+            next_code: object.optional_text("next_code")?,
+            trust_device: object.optional_bool("trust_device")?,
+        })
     }
 }
 
@@ -261,6 +271,7 @@ async fn check(
         ceremony: looked.ceremony,
         presented: Holder::Site,
         typed: given.code,
+        next: given.next_code,
         trust_device: given.trust_device.unwrap_or(false),
         session: None,
         origin: origin(&looked),
@@ -268,6 +279,7 @@ async fn check(
     match check_code::check(&app, check).await? {
         Checked::SignedIn(granted) => Ok(axum::Json(Proven::of(&granted))),
         Checked::Refused(verdict) => Err(code_refused(verdict).into()),
+        Checked::Later { until } => Err(too_many(&app, Suppressed::GuessWait.name(), until, &looked)),
         Checked::NotFound | Checked::MethodConfirmed { .. } => Err(not_found().into()),
     }
 }
@@ -319,7 +331,7 @@ impl Wish {
 ///
 /// Needs the scope `sign_in`. For a `totp` way nothing is sent: the app's code is expected. 429 with `reason` `too_early`,
 /// `on_its_way` (the newest message has no answer yet), `held_by_carrier` (more would only arrive as a flood) or `no_more`,
-/// `Retry-After` and `other_ways`. 409 when the sign-in or its code is over.
+/// `Retry-After` and `other_ways`; or with the reason why nothing is sent for now and `still_possible`. 409 when the sign-in or its code is over.
 #[utoipa::path(
     post, path = "/sign-ins/{id}/resend", tag = "sign-ins", security(("site_key" = ["sign_in"])),
     params(("id" = String, Path, description = "`sgn_…`")), request_body(content = Option<Wish>),
@@ -343,6 +355,10 @@ async fn resend(
         Resent::OnItsWay { at } => Err(too_many(&app, "on_its_way", at, &looked)),
         Resent::Held { until } => Err(too_many(&app, "held_by_carrier", until, &looked)),
         Resent::NoMore => Err(too_many(&app, "no_more", looked.expires_at, &looked)),
+        Resent::Shut(shut) => {
+            let ways = other_ways(&looked).into_iter().map(|way| serde_json::json!(way)).collect::<Vec<_>>();
+            Err(shut::too_many(&app, &shut).member("other_ways", ways).into())
+        }
         Resent::Expired => Err(conflict("over", "This sign-in, or its code, is over.").into()),
         Resent::NoSuchWay => {
             Err(value_refused("authenticator_id", "no_such_way", "The account has no such confirmed method.").into())
@@ -373,7 +389,7 @@ async fn deny_it(
     MaybeJson(NoMembers): MaybeJson<NoMembers>,
 ) -> Result<axum::Json<SignInDocument>, Refused> {
     let looked = named(&app, &id).await?;
-    let deny = Deny { ceremony: looked.ceremony, presented: Holder::Site, origin: origin(&looked) };
+    let deny = Deny { ceremony: looked.ceremony, presented: Denier::Holder(Holder::Site), origin: origin(&looked) };
     match deny::deny(&app, deny).await? {
         true => Ok(axum::Json(SignInDocument::with_state(&looked_at(&app, looked.ceremony).await?))),
         false => Err(not_found().into()),

@@ -1,19 +1,22 @@
 //! The pages that ask for a code before there is a session: `/sign-up/code` and `/sign-in/code`.
 
 use axum::http::StatusCode;
+use nidan_core::budget::{StillPossible, Suppressed};
 use nidan_core::ceremony::{Purpose, Verdict};
 use nidan_core::methods::Kind;
 
 use super::sign_in::RAN_OUT;
-use super::{CodeForm, code_notice, code_problem, resend_notice, waiting};
+use super::{CodeForm, code_notice, code_problem, other_way, resend_notice, waiting};
 use crate::flow::check_code::{self, CheckCode, Checked};
+use crate::flow::lane::Shut;
 use crate::flow::look::{self, Looked, Standing};
 use crate::flow::resend_code::{self, ResendCode};
 use crate::web::cookies::CookieName;
 use crate::web::error::Refused;
 use crate::web::form::{Form, NoFields};
 use crate::web::session::Held;
-use crate::web::view::{CodeNotice, CodePage, CodeProblem, ErrorKind, ErrorPage, SignInCode, SignUpCode, Way};
+use crate::web::shut::too_many;
+use crate::web::view::{CodeNotice, CodePage, CodeProblem, ErrorKind, ErrorPage, NotSent, SignInCode, SignUpCode, Way};
 use crate::web::visit::{Answer, Visit};
 
 /// What the code leads into.
@@ -82,6 +85,7 @@ pub async fn check(visit: Visit, Form(form): Form<CodeForm>, door: Door) -> Answ
         ceremony: held.ceremony,
         presented: held.presented,
         typed: form.code,
+        next: form.next_code,
         trust_device: form.trust_device,
         session: None,
         origin: visit.origin.clone(),
@@ -89,6 +93,10 @@ pub async fn check(visit: Visit, Form(form): Form<CodeForm>, door: Door) -> Answ
     match check_code::check(&visit.web.app, check).await? {
         Checked::SignedIn(granted) => visit.enter(&granted),
         Checked::NotFound => over(visit, door),
+        Checked::Later { until } => {
+            let shut = Shut { reason: Suppressed::GuessWait, until };
+            Err(too_many(&visit.web.app, &shut).into())
+        }
         Checked::MethodConfirmed { .. } => visit.go("/setup"),
         Checked::Refused(verdict) => {
             let Some(looked) = look_at(&visit, held).await? else { return over(visit, door) };
@@ -151,14 +159,35 @@ fn show(visit: Visit, looked: &Looked, status: StatusCode, said: Said) -> Answer
         (Door::SignUp, Some(waiting)) => visit.show(status, &SignUpCode { frame, waiting, problem, notice }),
         (Door::SignIn, waiting) => {
             let way = match (looked.method.as_ref().map(|method| method.kind), waiting) {
-                (Some(Kind::Totp), _) => Way::App { other_ways: !looked.other_ways.is_empty() },
+                (Some(Kind::Totp), _) => Way::App { other_ways: !looked.other_ways.is_empty(), pair: looked.pair },
                 (Some(Kind::Sms), Some(waiting)) => Way::Sent(waiting),
-                (Some(Kind::Sms), None) | (None, _) => return over(visit, door),
+                (Some(Kind::Sms), None) => Way::NotSent(not_sent(looked)),
+                (None, _) => return over(visit, door),
             };
             let trust_days = u32::try_from(app.policy.device_life.as_days()).unwrap_or(u32::MAX);
-            let page = SignInCode { frame, way, problem, notice, trust_ticked: !trust_unticked, trust_days };
+            let digits = u32::try_from(looked.digits.count()).unwrap_or(u32::MAX);
+            let page = SignInCode { frame, way, digits, problem, notice, trust_ticked: !trust_unticked, trust_days };
             visit.show(status, &page)
         }
         (Door::SignUp, None) => over(visit, door),
+    }
+}
+
+/// What is said in place of a message that was not sent.
+fn not_sent(looked: &Looked) -> NotSent {
+    let possible = looked.refused.map_or(&[][..], Suppressed::still_possible);
+    let is = |what| possible.contains(&what);
+    NotSent {
+        closed: matches!(looked.refused, Some(Suppressed::PasswordKnown)),
+        ways: looked
+            .other_ways
+            .iter()
+            .filter(|_| is(StillPossible::WithoutMessage))
+            .map(|way| other_way(way, false))
+            .collect(),
+        known_device: is(StillPossible::KnownDevice),
+        release: looked.may_release,
+        wait: is(StillPossible::Wait),
+        finish: is(StillPossible::Finish),
     }
 }

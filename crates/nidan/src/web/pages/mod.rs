@@ -4,7 +4,9 @@ pub mod assets;
 pub mod code;
 pub mod demo;
 pub mod health;
+pub mod messages;
 pub mod other_ways;
+pub mod release;
 pub mod security;
 pub mod setup;
 pub mod sign_in;
@@ -57,13 +59,16 @@ impl FromRequestParts<Web> for Outside {
 pub struct CodeForm {
     /// What was typed.
     pub code: Secret<String>,
+    /// The app's following code, where it is asked for.
+    pub next_code: Option<Secret<String>>,
     /// Whether the device is to be trusted.
     pub trust_device: bool,
 }
 
 impl FromFields for CodeForm {
     fn from_fields(fields: &mut Fields) -> Result<Self, Problem> {
-        Ok(Self { code: fields.required("code")?, trust_device: fields.ticked("trust_device")? })
+        let next_code = fields.optional("next_code");
+        Ok(Self { code: fields.required("code")?, next_code, trust_device: fields.ticked("trust_device")? })
     }
 }
 
@@ -76,6 +81,7 @@ fn code_problem(verdict: Verdict) -> Option<CodeProblem> {
         Verdict::Expired => Some(CodeProblem::Expired),
         Verdict::AlreadyUsed => Some(CodeProblem::AlreadyUsed),
         Verdict::NotACode => Some(CodeProblem::NotACode),
+        Verdict::StrongerProofNeeded => Some(CodeProblem::TooShort),
     }
 }
 
@@ -96,7 +102,7 @@ fn resend_notice(resent: Resent) -> Option<&'static str> {
     match resent {
         Resent::Done => Some(SENT_AGAIN),
         Resent::TooEarly { .. } | Resent::OnItsWay { .. } | Resent::Held { .. } => Some(NOT_SENT),
-        Resent::NoMore | Resent::NoSuchWay => Some(NOT_SENT),
+        Resent::NoMore | Resent::NoSuchWay | Resent::Shut(_) => Some(NOT_SENT),
         Resent::Expired | Resent::NotFound => None,
     }
 }

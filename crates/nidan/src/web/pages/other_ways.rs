@@ -46,9 +46,12 @@ pub async fn choose(visit: Visit, Form(Chosen(way)): Form<Chosen>) -> Answer {
     let Held { ceremony, presented } = held;
     let wish = ResendCode { ceremony, presented, way: Some(way), origin: visit.origin.clone() };
     match resend_code::resend(&visit.web.app, wish).await? {
-        Resent::Done | Resent::TooEarly { .. } | Resent::OnItsWay { .. } | Resent::Held { .. } | Resent::NoMore => {
-            visit.go("/sign-in/code")
-        }
+        Resent::Done
+        | Resent::Shut(_)
+        | Resent::TooEarly { .. }
+        | Resent::OnItsWay { .. }
+        | Resent::Held { .. }
+        | Resent::NoMore => visit.go("/sign-in/code"),
         Resent::NoSuchWay => visit.go("/sign-in/other-ways"),
         Resent::Expired | Resent::NotFound => over(visit, Door::SignIn),
     }

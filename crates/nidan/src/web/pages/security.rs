@@ -6,11 +6,12 @@ use nidan_core::id::{DeviceId, SessionId};
 use nidan_core::methods::Role;
 use nidan_core::time::Timestamp;
 
-use super::method_kind;
 use super::sign_in::{RAN_OUT, SIGNED_OUT_EVERYWHERE};
+use super::{messages, method_kind};
 use crate::flow::FlowError;
 use crate::flow::accounts::{self, Overview};
 use crate::flow::look::Way;
+use crate::flow::messages::look;
 use crate::flow::session::{Alive, End, Ending, Listed, end};
 use crate::web::cookies::CookieName;
 use crate::web::form::{Fields, Form, FromFields, NoFields};
@@ -29,6 +30,7 @@ const SESSION_ENDED: &str = "/security?notice=session-ended";
 pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
     let app = &visit.web.app;
     let Some(overview) = accounts::overview(app, alive.account).await? else { return visit.go(RAN_OUT) };
+    let Some(ledger) = look(app, alive.account).await? else { return visit.go(RAN_OUT) };
     let notice = match visit.notice.as_deref() {
         Some("device-removed") => Some(SecurityNotice::DeviceRemoved),
         Some("session-ended") => Some(SecurityNotice::SessionEnded),
@@ -44,6 +46,7 @@ pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
         devices: rows.devices(),
         sessions: rows.sessions(),
         activity: rows.activity(),
+        messages: messages::summary(&visit, &ledger),
         notice,
     };
     visit.show(StatusCode::OK, &page)

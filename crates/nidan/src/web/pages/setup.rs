@@ -96,13 +96,19 @@ pub async fn add_phone(SettingUp(visit, alive): SettingUp, Form(Phone(typed)): F
         }
     };
     let added = setup::add_phone(&visit.web.app, &alive, number, visit.origin.clone()).await?;
+    if let Added::Shut(_) = added {
+        let problem = Some(PhoneProblem::TooMany);
+        return phone_form(&visit, StatusCode::TOO_MANY_REQUESTS, (typed, problem));
+    }
     after_adding(&visit, &added)
 }
 
 fn after_adding(visit: &Visit, added: &Added) -> Answer {
     match added {
         // The page shows what is due, also where nothing was to be added.
-        Added::Pending { .. } | Added::CannotAdd(_) | Added::SameNumber | Added::StepUpRequired => visit.go(PAGE),
+        Added::Pending { .. } | Added::Shut(_) | Added::CannotAdd(_) | Added::SameNumber | Added::StepUpRequired => {
+            visit.go(PAGE)
+        }
         Added::NotFound => visit.go(RAN_OUT),
     }
 }
@@ -122,7 +128,7 @@ async fn confirm(SettingUp(visit, alive): SettingUp, kind: Kind, form: CodeForm)
         Checked::MethodConfirmed { session: Some(granted), .. } | Checked::SignedIn(granted) => {
             visit.goes_on(&granted, PAGE)
         }
-        Checked::MethodConfirmed { session: None, .. } | Checked::NotFound => visit.go(PAGE),
+        Checked::MethodConfirmed { session: None, .. } | Checked::NotFound | Checked::Later { .. } => visit.go(PAGE),
         Checked::Refused(verdict) => {
             show(&visit, &alive, StatusCode::UNPROCESSABLE_ENTITY, code_problem(verdict)).await
         }

@@ -10,6 +10,7 @@ use crate::flow::accounts::Who;
 use crate::flow::sign_in::{self, Proof, SignInAnswer};
 use crate::web::cookies::CookieName;
 use crate::web::form::Form;
+use crate::web::shut::too_many;
 use crate::web::view::{SignIn, SignInNotice, SignInProblem};
 use crate::web::visit::{Answer, Visit};
 
@@ -57,6 +58,7 @@ pub async fn begin(visit: Visit, Form(form): Form<Credentials>) -> Answer {
         SignInAnswer::EmailToConfirm(started) => {
             visit.owe(started.token.as_ref(), started.device_token.as_ref(), "/sign-up/code")
         }
+        SignInAnswer::Later(shut) => Err(too_many(app, &shut).into()),
         SignInAnswer::Granted(granted) => visit.enter(&granted),
     }
 }

@@ -7,6 +7,7 @@ use super::Outside;
 use crate::flow::sign_up::{self, SignUpAnswer};
 use crate::web::form::{Fields, Form, FromFields};
 use crate::web::problem::Problem;
+use crate::web::shut::too_many;
 use crate::web::view::{EmailProblem, PasswordProblem, SignUp};
 use crate::web::visit::{Answer, Visit};
 
@@ -52,6 +53,7 @@ pub async fn begin(visit: Visit, Form(form): Form<Credentials>) -> Answer {
     let sign_up = sign_up::SignUp { email: email.clone(), password: form.password, origin: visit.origin.clone() };
     match sign_up::begin(&visit.web.app, sign_up).await? {
         SignUpAnswer::CodeSent { token } => visit.owe(Some(&token), None, "/sign-up/code"),
+        SignUpAnswer::Later(shut) => Err(too_many(&visit.web.app, &shut).into()),
         SignUpAnswer::Refused { not_an_address, password } => {
             let email_problem = match (no_email, not_an_address) {
                 (true, _) => Some(EmailProblem::Missing),

@@ -152,7 +152,50 @@ pub enum Way {
     App {
         /// Whether there is another way to prove it.
         other_ways: bool,
+        /// Whether two codes in a row are asked for.
+        pair: bool,
     },
+    /// No code: the message that would have brought it was not sent.
+    NotSent(NotSent),
+}
+
+/// What is still possible where nothing was sent.
+pub struct NotSent {
+    /// Whether nothing is sent to unknown devices at all; else it is a matter of time.
+    pub closed: bool,
+    /// Ways without a message.
+    pub ways: Vec<OtherWay>,
+    /// Whether a device that is known signs in as ever.
+    pub known_device: bool,
+    /// Whether a secret from the mailbox frees a message.
+    pub release: bool,
+    /// Whether waiting helps.
+    pub wait: bool,
+    /// Whether a sign-in that is under way can be finished.
+    pub finish: bool,
+}
+
+/// What became of the release.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseNotice {
+    /// The e-mail is on its way.
+    Sent,
+    /// What was typed is not in it.
+    Wrong,
+    /// No more messages for now.
+    TooMany,
+}
+
+/// `/sign-in/release`: a secret from the mailbox frees a message.
+#[derive(Template)]
+#[template(path = "release.html")]
+pub struct Release<'a> {
+    /// Around the page.
+    pub frame: Frame<'a>,
+    /// The address, masked.
+    pub email: &'a str,
+    /// What happened before.
+    pub notice: Option<ReleaseNotice>,
 }
 
 /// `/sign-in/code`.
@@ -163,6 +206,8 @@ pub struct SignInCode<'a> {
     pub frame: Frame<'a>,
     /// What is asked for.
     pub way: Way,
+    /// How many digits the code has.
+    pub digits: u32,
     /// Why the last code was not accepted.
     pub problem: Option<CodeProblem>,
     /// What became of "send again".

@@ -20,6 +20,11 @@ pub enum ErrorKind {
         /// Seconds after which trying again makes sense.
         seconds: u32,
     },
+    /// Too many attempts: by whom is not told.
+    TooMany {
+        /// Minutes after which trying again makes sense.
+        minutes: u32,
+    },
     /// Our fault.
     Broken,
 }
@@ -32,11 +37,12 @@ impl ErrorKind {
             Self::BadRequest => "error-bad-request-title",
             Self::Ended => "error-ended-title",
             Self::Busy { .. } => "error-busy-title",
+            Self::TooMany { .. } => "error-too-many-title",
             Self::Broken => "error-broken-title",
         }
     }
 
-    /// Key of the text below the title; [`ErrorKind::Busy`] has one with a variable.
+    /// Key of the text below the title; [`ErrorKind::Busy`] and [`ErrorKind::TooMany`] have one with a variable.
     fn text(self) -> &'static str {
         match self {
             Self::NotFound => "error-not-found-text",
@@ -44,6 +50,7 @@ impl ErrorKind {
             Self::BadRequest => "error-bad-request-text",
             Self::Ended => "error-ended-text",
             Self::Busy { .. } => "error-busy-text",
+            Self::TooMany { .. } => "error-too-many-text",
             Self::Broken => "error-broken-text",
         }
     }

@@ -169,6 +169,8 @@ pub struct Security<'a> {
     pub sessions: Vec<SessionRow>,
     /// What happened, newest first.
     pub activity: Vec<ActivityRow>,
+    /// What is to be said of the messages lately, and whether that is calm.
+    pub messages: (String, bool),
     /// What was done just now.
     pub notice: Option<SecurityNotice>,
 }

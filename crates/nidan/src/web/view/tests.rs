@@ -25,7 +25,7 @@ struct Sample<'a> {
 impl<'a> Sample<'a> {
     fn frame(&self, here: &'static str) -> Frame<'a> {
         let brand = if self.t.language == Language::Ja { "例社" } else { "Example" };
-        let signed_in = here == "/security" || here == "/sign-out" || here == "/setup";
+        let signed_in = here.starts_with("/security") || here == "/sign-out" || here == "/setup";
         Frame { t: self.t, brand, here, csrf: "c5rf-t0ken", signed_in, demo_phone: here.starts_with("/demo") }
     }
 
@@ -66,6 +66,7 @@ fn code_states() -> Vec<CodeState> {
         ("-last", Some(CodeProblem::Wrong { tries_left: 1 }), None, (ON_ITS_WAY, in_s(1))),
         ("-not-a-code", Some(CodeProblem::NotACode), None, (ON_ITS_WAY, Resend::Now)),
         ("-expired", Some(CodeProblem::Expired), None, (ON_ITS_WAY, Resend::Now)),
+        ("-too-short", Some(CodeProblem::TooShort), None, (ON_ITS_WAY, Resend::Now)),
         ("-already-used", Some(CodeProblem::AlreadyUsed), None, (ON_ITS_WAY, Resend::Now)),
         ("-used-up", Some(CodeProblem::UsedUp), None, (ON_ITS_WAY, Resend::Now)),
         ("-sent-again", None, Some(CodeNotice::SentAgain), (ON_ITS_WAY, Resend::NoMore)),
@@ -120,9 +121,12 @@ fn sign_in_pages(s: &mut Sample<'_>) {
     for (state, problem, notice, (told, resend)) in code_states() {
         let by_sms = Way::Sent(waiting(CodePage::SignIn, told, resend.clone()));
         let only_way = Way::Sent(Waiting { ways: vec![], ..waiting(CodePage::SignIn, told, resend) });
-        for (kind, way) in [("sms", by_sms), ("only-sms", only_way), ("app", Way::App { other_ways: true })] {
+        for (kind, way) in
+            [("sms", by_sms), ("only-sms", only_way), ("app", Way::App { other_ways: true, pair: false })]
+        {
             let frame = s.frame("/sign-in/code");
-            let page = SignInCode { frame, way, problem, notice, trust_ticked: problem.is_none(), trust_days: 90 };
+            let page =
+                SignInCode { frame, way, digits: 6, problem, notice, trust_ticked: problem.is_none(), trust_days: 90 };
             s.add(format!("sign-in-code-{kind}{state}"), &page);
         }
     }
@@ -130,7 +134,32 @@ fn sign_in_pages(s: &mut Sample<'_>) {
     s.add("other-ways", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
     let ways = vec![way("aut_1", MethodKind::Sms, "•••• 5678", false), way("aut_2", MethodKind::App, "", true)];
     s.add("other-ways-app", &OtherWays { frame: s.frame("/sign-in/other-ways"), ways });
+    for (state, digits, way) in [
+        ("-pair", 6, Way::App { other_ways: true, pair: true }),
+        ("-long", 8, Way::Sent(waiting(CodePage::SignIn, ON_ITS_WAY, Resend::NoMore))),
+        ("-closed", 6, Way::NotSent(not_sent(true))),
+        ("-later", 6, Way::NotSent(not_sent(false))),
+    ] {
+        let frame = s.frame("/sign-in/code");
+        let page = SignInCode { frame, way, digits, problem: None, notice: None, trust_ticked: true, trust_days: 90 };
+        s.add(format!("sign-in-code{state}"), &page);
+    }
+    for (state, notice) in [
+        ("", None),
+        ("-sent", Some(ReleaseNotice::Sent)),
+        ("-wrong", Some(ReleaseNotice::Wrong)),
+        ("-too-many", Some(ReleaseNotice::TooMany)),
+    ] {
+        let page = Release { frame: s.frame("/sign-in/release"), email: "h•••@example.jp", notice };
+        s.add(format!("release{state}"), &page);
+    }
     s.add("sign-out", &SignOut { frame: s.frame("/sign-out") });
+}
+
+/// Everything that may be possible where nothing was sent; `closed`: waiting does not help.
+fn not_sent(closed: bool) -> NotSent {
+    let ways = vec![way("aut_2", MethodKind::App, "", false)];
+    NotSent { closed, ways, known_device: true, release: true, wait: !closed, finish: !closed }
 }
 
 fn setup_pages(s: &mut Sample<'_>) {
@@ -222,9 +251,61 @@ fn security_pages(s: &mut Sample<'_>) {
             devices: if empty { vec![] } else { vec![device("Chrome (Windows)", true), device("", false)] },
             sessions: vec![session("Chrome (Windows)", true), session("Safari (iPhone)", false)],
             activity: activity(ja),
+            messages: (s.t.with("messages-summary-calm", &[("count", 2_u32.into())]), empty),
             notice,
         };
         s.add(format!("security{state}"), &page);
+    }
+}
+
+/// A quiet day, and one on which a stranger has the password: one place by night, and others.
+fn messages_pages(s: &mut Sample<'_>) {
+    let when = if s.t.language == Language::Ja { "2026年11月22日 02:12" } else { "22 November 2026, 02:12" };
+    for (state, calm) in [("", true), ("-alarm", false)] {
+        let frame = s.frame("/security/messages");
+        let t = &frame.t;
+        let text = match calm {
+            true => t.with("verdict-none-text", &[("count", 0_u32.into())]),
+            false => t.with("verdict-cannot-tell-text", &[("count", 47_u32.into())]),
+        };
+        let card = Card {
+            answer: t.with("got-in-known", &[("count", 12_u32.into())]),
+            nobody_new: true,
+            title: t.get(if calm { "verdict-none" } else { "verdict-cannot-tell" }),
+            text,
+            advice: if calm { String::new() } else { t.get("verdict-cannot-tell-advice") },
+            calm,
+            closed: if calm { t.with("lane-closed", &[("since", when.into())]) } else { String::new() },
+            not_me: !calm,
+        };
+        let mut hours = [0; HOURS];
+        (hours[5], hours[6], hours[20]) = (12, 35, 1);
+        let strip = |network: &str| Strip {
+            name: t.with("asked-stranger", &[("network", network.into())]),
+            strange: true,
+            hours,
+        };
+        let mut night = [false; HOURS];
+        night[3..9].fill(true);
+        let numbers = [("count", 50_u32.into()), ("strange", 47_u32.into())];
+        let picture = Picture {
+            summary: t.with("picture-summary", &numbers),
+            strips: vec![strip("203.0.113.x"), strip("2001:db8:1:…")],
+            clocks: (0..HOURS).map(|hour| format!("{}:00", (hour + 21) % 24)).collect(),
+            night,
+        };
+        let row = |look: bool, became: &str| MessageRow {
+            at: when.into(),
+            what: format!("{} · SMS •••• 5678", t.get("message-sign-in")),
+            marks: t.with("message-marks", &[("tag", "KX".into()), ("serial", 2_u32.into())]),
+            became: t.get(became),
+            look,
+            cause: "Chrome (Windows) · 203.0.113.x".into(),
+        };
+        let rows =
+            if calm { vec![] } else { vec![row(false, "became-delivered"), row(true, "became-suppressed-known")] };
+        let page = Messages { frame: frame.clone(), heard: calm, card, picture: (!calm).then_some(picture), rows };
+        s.add(format!("messages{state}"), &page);
     }
 }
 
@@ -235,6 +316,7 @@ fn remaining_pages(s: &mut Sample<'_>) {
         ("bad-request", ErrorKind::BadRequest),
         ("ended", ErrorKind::Ended),
         ("busy", ErrorKind::Busy { seconds: 2 }),
+        ("too-many", ErrorKind::TooMany { minutes: 20 }),
         ("broken", ErrorKind::Broken),
     ] {
         let reference = (kind == ErrorKind::Broken).then_some("7F3K-Q2");
@@ -264,6 +346,7 @@ fn pages(texts: &Texts, language: Language) -> Vec<Page> {
     sign_in_pages(&mut sample);
     setup_pages(&mut sample);
     security_pages(&mut sample);
+    messages_pages(&mut sample);
     remaining_pages(&mut sample);
     sample.pages
 }
@@ -358,7 +441,7 @@ fn what_people_typed_cannot_become_markup() {
 
 #[test]
 fn pages_are_small() {
-    assert!(STYLE.len() <= 6_600, "style {}", STYLE.len());
+    assert!(STYLE.len() <= 7_600, "style {}", STYLE.len());
     assert!(SCRIPT.len() <= 4_000, "script {}", SCRIPT.len());
     for_every_page(|name, html| {
         let most = if name.starts_with("security") { 24_000 } else { 15_000 };

@@ -59,6 +59,7 @@ async fn every_call_is_described_and_answered(server: &TestServer) {
     GET /accounts/{id}
     GET /accounts/{id}/authenticators
     GET /accounts/{id}/devices
+    GET /accounts/{id}/messages
     GET /accounts/{id}/sessions
     GET /openapi.json
     GET /sign-ins/{id}

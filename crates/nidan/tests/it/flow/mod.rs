@@ -189,7 +189,7 @@ impl Flows {
         session: Option<SessionId>,
     ) -> Checked {
         let typed = Secret::new(typed.to_owned());
-        let asked = CheckCode { ceremony, presented, typed, trust_device: true, session, origin: origin() };
+        let asked = CheckCode { ceremony, presented, typed, next: None, trust_device: true, session, origin: origin() };
         check(&self.app, asked).await.expect("no failure")
     }
 

@@ -3,6 +3,6 @@
 mod bad_input;
 mod limits;
 mod order;
-mod person;
+pub mod person;
 mod sign_in;
 mod waiting;

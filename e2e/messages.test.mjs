@@ -1,0 +1,35 @@
+// The record of messages: an owner finds it from the security page, and the card above it says what it is about.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { launch, Reader, SIZES } from './browser.mjs';
+import { Owner } from './owner.mjs';
+import { startServer } from './server.mjs';
+
+let server;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+for (const [language, size] of [['ja', SIZES[0]], ['en', SIZES[1]]]) {
+  test(`an owner reads the record of messages: ${language}`, async () => {
+    const reader = await Reader.open(browser, server, { language, size, name: `messages-${language}` });
+    const owner = new Owner(server);
+    await owner.signUp(reader);
+    await reader.goto('/security');
+    await reader.page.locator('a[href="/security/messages"]').click();
+    await reader.looksAt('/security/messages', 'record');
+    const text = await reader.text();
+    assert.ok(text.includes('••••') && !text.includes(owner.email), text);
+    assert.ok(text.includes({ ja: 'いつもどおりです', en: 'All as usual' }[language]), text);
+    await reader.close();
+  });
+}
