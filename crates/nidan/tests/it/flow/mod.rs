@@ -39,6 +39,7 @@ use nidan_core::totp::{Seed, code_at, step_at};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::app::wide;
 use crate::store::Directory;
 
 const START: Timestamp = Timestamp::from_ms(1_795_305_600_000);
@@ -66,7 +67,8 @@ impl Flows {
     fn new(db: Db) -> Self {
         let keys = Directory::new();
         let data = keys.file().parent().expect("a directory").to_owned();
-        let settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), &data, Language::Ja);
+        let mut settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), &data, Language::Ja);
+        wide(&mut settings.policy);
         let (clock, hand) = Clock::manual(START);
         let random = Random::seeded(1);
         let ring = KeyRing::create(&settings.keys_file, &random, START).expect("a key file");
