@@ -329,8 +329,8 @@ fn to_compare(
         Awaited::Nothing if Typed::fold(attempt.typed, Digits::Eight).is_some() => Digits::Eight,
         Awaited::App(..) | Awaited::NewApp(_) | Awaited::Nothing => Digits::Six,
     };
-    let of_app = matches!(awaited, Awaited::App(..));
-    let next = attempt.next.filter(|_| of_app).map(|next| Typed::fold(next, Digits::Six));
+    let may_be_pair = matches!(awaited, Awaited::App(..) | Awaited::Nothing);
+    let next = attempt.next.map(|next| Typed::fold(next, Digits::Six).filter(|_| may_be_pair));
     let (Some(typed), None | Some(Some(_))) = (Typed::fold(attempt.typed, digits), &next) else {
         return Some(Err(Verdict::NotACode));
     };

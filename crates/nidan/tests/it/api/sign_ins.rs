@@ -270,4 +270,7 @@ async fn a_denied_sign_in_is_over(server: &TestServer) {
         assert_eq!(site.ask("POST", &path, &[], b"").await.expect(200).text("/status"), "refused");
     }
     assert_eq!(answer(&site, &begun, &code).await.expect(422).text("/verdict"), "expired");
+    // The password was right: the owner is told, once.
+    server.phone.last_sms(PHONE).await;
+    server.phone.last_email(EMAIL).await;
 }

@@ -41,6 +41,7 @@ use nidan_core::totp::{Seed, code_at, step_at};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::app::wide;
 use crate::store::Directory;
 
 const START: Timestamp = Timestamp::from_ms(1_795_305_600_000);
@@ -74,6 +75,7 @@ impl Flows {
         let keys = Directory::new();
         let data = keys.file().parent().expect("a directory").to_owned();
         let mut settings = Settings::demo("127.0.0.1:8080".parse().expect("an address"), &data, Language::Ja);
+        wide(&mut settings.policy);
         change(&mut settings);
         let (clock, hand) = Clock::manual(START);
         let random = Random::seeded(1);
