@@ -112,6 +112,7 @@ mod tests {
     fn what_the_driver_says_goes_before_the_status() {
         use Outcome::{Accepted, Ambiguous, NotTaken, Rejected};
         let infobip = |name: &str, group: &str| json!({"messages": [{"messageId": "7", "status": {"name": name, "groupName": group}}]});
+        let aws = |kind: &str, reason: &str| json!({"__type": kind, "Reason": reason});
         for (driver, status, body, outcome) in [
             ("twilio", 201, json!({"sid": "SM1"}), Some(Accepted { carrier_id: Some("SM1".into()) })),
             ("twilio", 400, json!({"code": 21211}), Some(Rejected(Reason::DestinationRefused))),
@@ -128,20 +129,15 @@ mod tests {
             (
                 "aws",
                 400,
-                json!({"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_OPTED_OUT"}),
+                aws("ConflictException", "DESTINATION_PHONE_NUMBER_OPTED_OUT"),
                 Some(Rejected(Reason::DestinationRefused)),
             ),
             ("aws", 400, json!({"__type": "ValidationException"}), Some(Rejected(Reason::MessageRefused))),
+            ("aws", 400, aws("ValidationException", "SENDER_ID_NOT_REGISTERED"), Some(NotTaken(Reason::CarrierFault))),
             (
                 "aws",
                 400,
-                json!({"__type": "ValidationException", "Reason": "SENDER_ID_NOT_REGISTERED"}),
-                Some(NotTaken(Reason::CarrierFault)),
-            ),
-            (
-                "aws",
-                400,
-                json!({"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_NOT_VERIFIED"}),
+                aws("ConflictException", "DESTINATION_PHONE_NUMBER_NOT_VERIFIED"),
                 Some(NotTaken(Reason::CarrierFault)),
             ),
             ("vonage", 202, json!({"message_uuid": "u"}), Some(Accepted { carrier_id: Some("u".into()) })),

@@ -121,6 +121,7 @@ async fn silence_is_ambiguous_and_a_late_answer_is_told() {
     assert_eq!(carrier.smsc.phone("819000000020")[0]["id"], carrier_id);
     // The session went on, and nothing went out twice.
     accepted(carrier.send("+819000000001").await);
+    wait_for("the third message", async || (carrier.smsc.told("phone").len() >= 3).then_some(())).await;
     assert_eq!(carrier.smsc.told("phone").len(), 3);
     carrier.finish().await;
 }
