@@ -7,10 +7,12 @@
 mod world;
 
 use nidan_core::budget::Suppressed;
-use nidan_core::ceremony::{Challenge, Resend};
+use nidan_core::ceremony::{Challenge, Newest, Resend};
 use nidan_core::code::Digits;
 use nidan_core::flood::{self, Setups, Verdict};
 use nidan_core::lane::Lane;
+use nidan_core::ledger::State;
+use nidan_core::message::Channel;
 use nidan_core::password_known::Notice;
 use nidan_core::time::{Span, Timestamp};
 use world::{Asks, BEGIN, Chance, Owner, World, network, phone};
@@ -95,10 +97,11 @@ fn d2_an_impatient_owner_gets_three_messages_with_one_code() {
     let (mut world, mut owner) = (World::default(), Owner::new(1));
     let sign_in = owner.sign_in(&mut world, Asks::owner(), BEGIN).expect("the first");
     let mut challenge = Challenge::open(Digits::Six, BEGIN, &world.policy);
+    let late = Newest { state: State::Accepted, channel: Channel::Sms, stalled: false };
     for press in 1..=10 {
         let at = BEGIN.plus(Span::seconds(18 * press));
         owner.press(sign_in, at);
-        if let Resend::Send { n } = challenge.resend(at, &world.policy)
+        if let Resend::Send { n } = challenge.resend(&late, at, &world.policy)
             && owner.another(&mut world, sign_in, n, at).is_ok()
         {
             challenge = Challenge { sent: n, last_sent_at: at, ..challenge };
