@@ -30,6 +30,10 @@ use tokio::task::JoinHandle;
 use crate::client::Client;
 use crate::store::{Directory, Store};
 
+/// The stored form of a password that nobody has: for owners who never type theirs.
+pub const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// When every test begins: 2026-11-22 09:00 in Japan.
 pub const START: Timestamp = Timestamp::from_ms(1_795_305_600_000);
 /// How long a test waits for a message, in real time.

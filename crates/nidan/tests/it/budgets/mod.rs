@@ -75,7 +75,7 @@ impl Node {
     }
 
     async fn owners(&self, count: usize) -> Vec<Owner> {
-        let hash = Secret::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA".to_owned());
+        let hash = Secret::new(crate::app::PASSWORD_HASH.to_owned());
         seed::owners(&self.app, count, &hash).await.expect("owners")
     }
 

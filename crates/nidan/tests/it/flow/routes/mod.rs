@@ -132,7 +132,7 @@ impl Flows {
 
     /// Owners with two methods. The last two digits of their numbers count from 00.
     async fn owners(&self, count: usize) -> Vec<seed::Owner> {
-        seed::owners(&self.app, count, &Secret::new(String::new())).await.expect("accounts")
+        seed::owners(&self.app, count, &Secret::new(crate::app::PASSWORD_HASH.to_owned())).await.expect("accounts")
     }
 
     /// Begins a sign-in of each, and gives it with its message.
