@@ -242,5 +242,6 @@ fn a_brand_too_long_for_a_short_message_is_told_with_its_excess() {
     good(&with("Example", "id.example.co.jp"));
     let long = ["line 2: site.name makes an SMS in ja 2 units too long, with site.domain in it: shorten"];
     good(&with("例示商事", "id.example.co.jp"));
-    bad(&with("例示商事株式会社", "shop.example.co.jp"), &long);
+    good(&with("例示商事株式会社", "shop.example.co.jp"));
+    bad(&with("例示商事株式会社日本本店", "shop.market.example-stores.co.jp"), &long);
 }
