@@ -242,6 +242,20 @@ mod tests {
         assert_eq!(TooLong { excess: 4 }.to_string(), "the text is 4 units too long for one short message");
     }
 
+    /// A carrier that takes no GSM-7 leaves less room for the same text.
+    #[test]
+    fn less_room_takes_a_shorter_wording() {
+        let compact = "482916 is your Example code (KX, text 2).\n@example.com #482916";
+        let shortest = "Example: 482916 (KX)\n@example.com #482916";
+        let taken = |gsm7_units| fit([EN_SIGN_IN, compact, shortest], gsm7_units).map(|fitted| fitted.wording);
+        assert_eq!(taken(140), Ok(Wording::Full));
+        assert_eq!(taken(139), Ok(Wording::Compact));
+        assert_eq!(taken(60), Ok(Wording::Shortest));
+        assert_eq!(taken(40), Err(TooLong { excess: 1 }));
+        let japanese = fit([JA_SIGN_IN, JA_COMPACT, JA_COMPACT], 40).map(|fitted| fitted.wording);
+        assert_eq!(japanese, Ok(Wording::Full), "what goes in UCS-2 anyway has the room that it had");
+    }
+
     #[test]
     fn phones_read_the_last_line() {
         for text in [JA_SIGN_IN, JA_COMPACT, JA_SHORTEST, JA_SETUP] {

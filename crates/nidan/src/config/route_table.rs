@@ -130,7 +130,8 @@ fn smpp_sending() -> Vec<Setting> {
             "alphabet",
             "\"gsm7\"",
             "How texts are written that do not need UCS-2: gsm7 (data_coding 0), or, where messages arrive without their @, \
-             latin1 (data_coding 3) or ucs2 (always 8). A text of more than 140 characters, or 70 in ucs2, goes in parts.",
+             latin1 (data_coding 3) or ucs2 (always 8). They leave 140 and 70 characters, \
+             for which a shorter wording is taken.",
         ),
         Setting::whole(
             "enquire_link_seconds",
@@ -138,14 +139,15 @@ fn smpp_sending() -> Vec<Setting> {
             5..=600,
             "Quiet after which the carrier is asked whether it is there.",
         ),
-        Setting::whole(
-            "answer_seconds",
-            10,
-            2..=60,
-            "How long an answer is waited for. Without one nobody knows whether the message was sent.",
-        ),
+        answer_seconds(),
         Setting::default("receipts", "true", "Whether the carrier tells what became of a message."),
     ]
+}
+
+/// Of carriers and gateways.
+fn answer_seconds() -> Setting {
+    let about = "How long an answer is waited for. Without one nobody knows whether the message was sent.";
+    Setting::whole("answer_seconds", 10, 2..=60, about)
 }
 
 fn http() -> Kind {
@@ -177,12 +179,7 @@ fn http() -> Kind {
         Setting::optional("ca_file", "\"gateway-ca.pem\"", "Certificates (PEM) to trust in place of the system's."),
         Setting::whole("rate_per_second", 10, 1..=1_000, "Messages a second, evenly spaced: what the gateway allows."),
         Setting::whole("window", 10, 1..=1_000, "Requests under way at once, at most."),
-        Setting::whole(
-            "answer_seconds",
-            10,
-            2..=60,
-            "How long an answer is waited for. Without one nobody knows whether the message was sent.",
-        ),
+        answer_seconds(),
     ];
     let about = "kind http: a gateway that is spoken to by HTTP, as a driver says.";
     Kind { name: "http", about, carries: &[Channel::Sms], settings, example: ("gateway", Channel::Sms) }

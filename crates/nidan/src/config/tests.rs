@@ -242,5 +242,14 @@ fn a_brand_too_long_for_a_short_message_is_told_with_its_excess() {
     good(&with("Example", "id.example.co.jp"));
     let long = ["line 2: site.name makes an SMS in ja 2 units too long, with site.domain in it: shorten"];
     good(&with("例示商事", "id.example.co.jp"));
-    bad(&with("例示商事株式会社", "shop.example.co.jp"), &long);
+    good(&with("例示商事株式会社", "shop.example.co.jp"));
+    bad(&with("例示商事株式会社日本本店", "shop.market.example-stores.co.jp"), &long);
+    // A carrier that takes UCS-2 alone leaves an English text less room.
+    let site = with("Example", "id.markets.example-stores.jp");
+    let keys = "name = \"a\"\nchannel = \"sms\"\nkind = \"smpp\"\nhost = \"h\"\nsystem_id = \"n\"\npassword = \"p\"\nsender = \"N\"";
+    good(&format!("{site}[[route]]\n{keys}\n"));
+    bad(
+        &format!("{site}[[route]]\n{keys}\nalphabet = \"ucs2\"\n"),
+        &["line 2: site.name makes an SMS in en 1 units too long"],
+    );
 }

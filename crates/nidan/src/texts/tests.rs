@@ -134,7 +134,7 @@ fn sms_are_the_texts_that_were_decided_and_fit_one_segment() {
             66,
         ),
         (SmsText::SignIn, 1, "【例社】確認コード 482916\n画面がKXの時だけ入力(2通目)\n@example.jp #482916", 53),
-        (SmsText::SignIn, 2, "例社 482916\n2通目KX\n@example.jp #482916", 33),
+        (SmsText::SignIn, 2, "例社 482916\n2通目KX\n@example.jp #482916", 35),
         (
             SmsText::Setup,
             0,

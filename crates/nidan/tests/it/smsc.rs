@@ -1,10 +1,11 @@
 //! A carrier for a test: the short message centre of `tests/peers/smsc.mjs` in a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use nidan::config::ways::{Bind, Smpp};
 use nidan_core::secret::Secret;
@@ -21,7 +22,16 @@ pub const PASSWORD: &str = "secret";
 pub struct Smsc {
     port: u16,
     process: Child,
-    told: Arc<Mutex<Vec<Value>>>,
+    /// And how often it was asked to catch up.
+    asks: Mutex<(ChildStdin, usize)>,
+    told: Arc<Told>,
+}
+
+/// What it told, and that it told more.
+#[derive(Default)]
+struct Told {
+    events: Mutex<Vec<Value>>,
+    more: Condvar,
 }
 
 impl Smsc {
@@ -45,9 +55,10 @@ impl Smsc {
         );
         let ready: Value = serde_json::from_str(&ready).expect("JSON");
         let port = ready["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
-        let told = Arc::<Mutex<Vec<Value>>>::default();
+        let asks = Mutex::new((process.stdin.take().expect("piped"), 0));
+        let told = Arc::<Told>::default();
         listen(says, told.clone());
-        Self { port, process, told }
+        Self { port, process, asks, told }
     }
 
     /// Where it listens.
@@ -79,10 +90,23 @@ impl Smsc {
         }
     }
 
-    /// What it told of this event so far.
+    /// What it told of this event, all that has happened included.
     pub fn told(&self, event: &str) -> Vec<Value> {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catch_up();
+        let told = self.told.events.lock().unwrap_or_else(PoisonError::into_inner);
         told.iter().filter(|one| one["event"] == event).cloned().collect()
+    }
+
+    /// Waits until what it has to tell is told. Who is stopped has told everything.
+    fn catch_up(&self) {
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.1 += 1;
+        if asks.0.write_all(b"\n").is_err() {
+            return;
+        }
+        let told = self.told.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = |told: &mut Vec<Value>| told.iter().filter(|one| one["event"] == "caught_up").count() < asks.1;
+        drop(self.told.more.wait_timeout_while(told, Duration::from_secs(10), behind));
     }
 
     /// Waits until it told of this event so often.
@@ -109,11 +133,12 @@ impl Drop for Smsc {
     }
 }
 
-fn listen(says: BufReader<ChildStdout>, told: Arc<Mutex<Vec<Value>>>) {
+fn listen(says: BufReader<ChildStdout>, told: Arc<Told>) {
     thread::spawn(move || {
         for line in says.lines().map_while(Result::ok) {
             let event = serde_json::from_str(&line).expect("JSON");
-            told.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            told.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            told.more.notify_all();
         }
     });
 }

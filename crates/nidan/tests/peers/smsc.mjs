@@ -260,4 +260,8 @@ const server = smpp.createServer(tls, onSession);
 server.listen(Number(given.port), "127.0.0.1", () => {
   process.stdout.write(`${JSON.stringify({ event: "ready", port: server.address().port })}\n`);
 });
-process.stdin.on("end", () => process.exit()).resume();
+process.stdin.on("end", () => process.exit());
+// A line is answered when all that happened before it has been told.
+process.stdin.on("data", (lines) => {
+  for (const byte of lines) if (byte === 10) process.stdout.write('{"event":"caught_up"}\n');
+});

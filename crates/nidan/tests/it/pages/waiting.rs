@@ -66,7 +66,7 @@ async fn what_becomes_of_a_message_is_told_while_its_page_is_open(server: &TestS
     becomes(server, State::Delivered, Some("receipt")).await;
     server.app.moved.notify(account);
     let delivered = events.next().await.expect("news");
-    assert!(delivered.contains("届きました。電話をご覧ください"), "{delivered}");
+    assert!(delivered.contains("届きました。SMSをご確認ください"), "{delivered}");
     // Nobody tells this process: another node got the receipt.
     becomes(server, State::Undelivered, Some("receipt")).await;
     let failed = events.next().await.expect("found by looking");
