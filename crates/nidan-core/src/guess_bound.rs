@@ -1,5 +1,5 @@
 //! How likely a stranger is to guess his way in within a year: computed from the policy, so that the published figures
-//! (docs/decisions/0015-what-a-guess-can-win.md) are those of the rules in force.
+//! (docs/decisions/0017-what-a-guess-can-win.md) are those of the rules in force.
 //!
 //! A guess at one of N codes, of which w are accepted at the moment, hits with w/N. So n guesses, of which none is
 //! given back but by a success, hit with 1 − (1 − w/N)ⁿ. Assumed is the worst: the password is known, and the thief uses every guess
@@ -52,7 +52,7 @@ fn at_least_one(guesses: &[(f64, u8)]) -> f64 {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = include_str!("../../../docs/decisions/0015-what-a-guess-can-win.md");
+    const DOCUMENT: &str = include_str!("../../../docs/decisions/0017-what-a-guess-can-win.md");
 
     fn close(one: f64, other: f64) -> bool {
         (one - other).abs() < other * 0.001

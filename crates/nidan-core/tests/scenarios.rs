@@ -1,6 +1,6 @@
 //! What owners, thieves, programs and pumping fraudsters do to the rules, under a virtual clock: each scenario is a loop over the
 //! real rules with a seeded chance, and its bounds are what is promised. This is what the starting values of the policy
-//! rest on (docs/decisions/0016-the-starting-values-hold.md). A failure names its seed.
+//! rest on (docs/decisions/0018-the-starting-values-hold.md). A failure names its seed.
 
 #![expect(clippy::print_stdout, reason = "with --nocapture the figures are shown, each beside its bound")]
 
