@@ -28,7 +28,7 @@ use super::text::{Filling, write};
 use super::{alarm, health};
 
 use crate::app::App;
-use crate::flow::{accounts, fallback, password_known, release};
+use crate::flow::{accounts, fallback, password_known, release, wrong_code};
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
 use crate::store::{
     Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
@@ -480,9 +480,9 @@ impl Sender {
         }
     }
 
-    /// Looks at what was not typed: whether somebody else has a password, and whom to tell.
+    /// Looks at what was not typed, or not rightly: whether somebody else has a password, and whom to tell.
     pub async fn look_at_codes_that_died(&self) {
-        if let Err(error) = password_known::look(&self.app).await {
+        if let Err(error) = password_known::look(&self.app).await.and(wrong_code::tell(&self.app).await) {
             tracing::error!(%error, "codes that nobody typed could not be looked at");
         }
     }

@@ -215,6 +215,7 @@ pub fn wide(policy: &mut Policy) {
     ] {
         *cap = 100_000;
     }
+    policy.wrong_code_told_after = Span::days(365);
     for wait in [&mut policy.ladder_wait_first, &mut policy.ladder_wait_six_max, &mut policy.ladder_wait_max] {
         *wait = Span::ms(0);
     }
