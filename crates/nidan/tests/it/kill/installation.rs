@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -185,6 +185,11 @@ impl Installation {
         self.seconds_ahead.set(self.seconds_ahead.get() + seconds);
     }
 
+    /// A connection to the server.
+    pub async fn connection(&self) -> Connection {
+        Connection::open(self.address, &self.key).await.expect("a server")
+    }
+
     /// Asks the server, on a connection of its own.
     pub async fn get(&self, path: &str) -> io::Result<Answer> {
         Connection::open(self.address, &self.key).await?.get(path).await
@@ -254,6 +259,14 @@ impl Installation {
         });
         done.await.expect("altered");
     }
+}
+
+/// What the server says, and how it ends, whose database does not answer.
+pub fn without_database() -> Output {
+    let directory = Directory::new();
+    settings(&directory, free_address(), "postgres://nobody@127.0.0.1:1/nidan", "");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nidan"));
+    command.arg("serve").arg("--config").arg(directory.path().join("nidan.toml")).output().expect("the program")
 }
 
 /// Writes the settings file of a server.

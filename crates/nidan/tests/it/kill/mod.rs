@@ -1,6 +1,7 @@
 //! The shipped program is killed with kill -9 while 200 people sign in, and started again: what was answered stays true, no
 //! try is given back, no message goes out twice. Here messages go to the demo phone; in `sending` to a carrier.
 
+mod guesses;
 mod installation;
 mod sending;
 
