@@ -90,7 +90,11 @@ fn reference_of(app: &App, message: MessageId, kind: MessageKind) -> Result<Opti
 ///
 /// # Errors
 /// The key file lacks its newest key.
-pub(crate) fn reference(app: &App, message: MessageId, kind: MessageKind) -> Result<Option<Secret<String>>, StoreError> {
+pub(crate) fn reference(
+    app: &App,
+    message: MessageId,
+    kind: MessageKind,
+) -> Result<Option<Secret<String>>, StoreError> {
     Ok(reference_of(app, message, kind)?.map(|reference| reference.reveal()))
 }
 
@@ -103,8 +107,7 @@ pub(crate) async fn keep_reference(app: &App, message: Leased, kind: MessageKind
     let Some(reference) = reference_of(app, message.id, kind)? else { return Ok(()) };
     let expires_at = app.clock.now().plus(app.policy.reference_life);
     let input = (ReferenceKey::of(app, &reference), (message.account, message.id), expires_at);
-    let kept = app.db.transact(input, |tx, (key, named, expires_at)| {
-        Box::pin(notice::keep(tx, *key, *named, *expires_at))
-    });
+    let kept =
+        app.db.transact(input, |tx, (key, named, expires_at)| Box::pin(notice::keep(tx, *key, *named, *expires_at)));
     kept.await
 }

@@ -57,8 +57,8 @@ const fn wording(kind: MessageKind) -> Wording {
     }
 }
 
-/// Writes a message. In an English SMS the domain stands for a brand that is not in GSM-7: one Japanese letter leaves the
-/// text 70 units in place of 160.
+/// Writes a message. In an English SMS with a code the domain stands for a brand that is not in GSM-7: one Japanese letter leaves
+/// the text 70 units in place of 160. One without a code names no domain, of which phones would make a link.
 ///
 /// # Errors
 /// An SMS does not fit one segment: [`mistakes`] finds that out before the server starts.
@@ -70,8 +70,8 @@ pub fn write(
     match wording(kind) {
         Wording::Sms(sms) => {
             let brand = match (language, units(&site.name).alphabet) {
-                (Language::En, Alphabet::Ucs2) => &site.domain,
-                (Language::En, Alphabet::Gsm7) | (Language::Ja, _) => &site.name,
+                (Language::En, Alphabet::Ucs2) if kind.carries_code() => &site.domain,
+                (Language::En | Language::Ja, _) => &site.name,
             };
             let text = write_sms((texts, language, sms), (brand, &site.domain), filling)?;
             Ok(Written { subject: None, text, html: None })

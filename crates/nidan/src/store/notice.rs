@@ -101,12 +101,7 @@ pub async fn load(tx: &mut Tx<'_>, account: &Account, id: MessageId) -> Result<O
 }
 
 /// The one gate of an answer ([`Said::may_follow`]): `true` for the one who gave it.
-pub async fn say(
-    tx: &mut Tx<'_>,
-    (account, message): Named,
-    said: Said,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+pub async fn say(tx: &mut Tx<'_>, (account, message): Named, said: Said, now: Timestamp) -> Result<bool, StoreError> {
     let values = [account.into(), message.into(), said.stored().into(), now.into()];
     Ok(tx.execute(&SAY, &values).await? == 1)
 }

@@ -27,8 +27,7 @@ pub enum CookieName {
 
 impl CookieName {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Session, Self::Flow, Self::Device, Self::Browser, Self::Language, Self::Notice];
+    pub const ALL: [Self; 6] = [Self::Session, Self::Flow, Self::Device, Self::Browser, Self::Language, Self::Notice];
 
     /// The name on the wire.
     pub const fn text(self) -> &'static str {

@@ -18,8 +18,8 @@ use super::headers::SecurityHeaders;
 use super::lang;
 use super::pages::code::Door;
 use super::pages::{
-    CodeForm, assets, code, demo, health, home, messages, notice, other_ways, password, release, security, setup, sign_in,
-    sign_out, sign_up,
+    CodeForm, assets, code, demo, health, home, messages, notice, other_ways, password, release, security, setup,
+    sign_in, sign_out, sign_up,
 };
 use super::problem::{self, Problem};
 use super::state::Web;
