@@ -278,6 +278,7 @@ notice-not-me-done-let-in = The device that was let in is signed out, and codes 
 notice-not-me-done-everything = Every device is signed out, and codes for new devices are stopped.
 notice-next = Now change the password
 notice-next-text = Change it also wherever else you use the same one.
+notice-next-everything = Sign in with the authenticator app, or with a release key by email, and change the password on the Security page. If you cannot sign in, contact { $brand }.
 notice-next-sign-in = Sign in on a device that you have used before, or with the authenticator app, and change the password on the Security page. Change it also wherever else you use the same one.
 activity-signed-up = Account created
 activity-email-confirmed = Email address confirmed

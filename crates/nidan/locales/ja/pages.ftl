@@ -269,6 +269,7 @@ notice-not-me-done-let-in = このときにログインした端末をログア�
 notice-not-me-done-everything = すべての端末からログアウトし、初めての端末へのコードの送信を止めました。
 notice-next = 次に、パスワードを変更してください
 notice-next-text = 同じパスワードを使っているほかのサービスも、変更してください。
+notice-next-everything = 認証アプリか、メールで届く解除キーを使ってログインし、「セキュリティ」の画面でパスワードを変更してください。ログインできないときは、{ $brand }にご連絡ください。
 notice-next-sign-in = 以前ログインしたことのある端末か認証アプリでログインし、「セキュリティ」の画面でパスワードを変更してください。同じパスワードを使っているほかのサービスも、変更してください。
 activity-signed-up = アカウントを登録しました
 activity-email-confirmed = メールアドレスを確認しました

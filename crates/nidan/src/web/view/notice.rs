@@ -56,7 +56,14 @@ impl NoticeEvent<'_> {
             MessageKind::DeviceGuessed => "notice-device-guessed",
             MessageKind::TwoStepOn => "notice-two-step-on",
             MessageKind::PasswordChanged => "notice-password-change",
-            _ => "notice-password-known",
+            MessageKind::PasswordKnownAlert
+            | MessageKind::PasswordKnownLetter
+            | MessageKind::PasswordKnownSummary
+            | MessageKind::SignInCode
+            | MessageKind::SetupCode
+            | MessageKind::ConfirmEmailCode
+            | MessageKind::AddressInUse
+            | MessageKind::ReleaseSecret => "notice-password-known",
         }
     }
 

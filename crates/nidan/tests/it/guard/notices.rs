@@ -213,7 +213,7 @@ async fn a_notice_from_before_a_change_of_the_password_closes_nothing(server: &T
     assert_eq!(scene.arrived(), (0, 0, vec![]));
 }
 
-/// T30: whoever gets the owner's browser to send the form from elsewhere.
+/// Nor whoever gets the owner's browser to send the form from elsewhere.
 async fn nobody_answers_in_the_name_of_another_site(server: &TestServer) {
     let scene = Scene::new(server).await;
     scene.arrived();
