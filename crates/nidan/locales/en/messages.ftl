@@ -25,7 +25,10 @@ sms-password-known = { $brand }: someone has your right password{ $serial ->
        *[other] {" "}and tried to sign in { $serial } times
     }. All stopped. Not you? Open { $brand } the usual way and change it.
 sms-password-known-shortest = { $brand }: sign-in stopped. Change your password.
-sms-password-known-compact = { $brand }: sign-ins with your password stopped. Not you? Change it.
+sms-password-known-compact = { $brand }: sign-ins with your password stopped{ $serial ->
+        [0] {""}
+       *[other] {" "}({ $serial })
+    }. Not you? Change it.
 
 # Texts of e-mails: a line is one line, however long (whoever reads it wraps it); an empty line ends a paragraph. No domain
 # either: mail programs make a link of it.
