@@ -15,6 +15,9 @@ use crate::policy::Policy;
 use crate::secret::Secret;
 use crate::time::{Span, Timestamp};
 
+mod of_notices;
+pub use of_notices::{of_notice, of_reference};
+
 const HOUR: Span = Span::minutes(60);
 const DAY: Span = Span::days(1);
 const MONTH: Span = Span::days(30);
@@ -80,6 +83,12 @@ pub enum Kind {
     PasswordsSource = 27,
     /// Letters to an owner about right passwords without a code, by the hour.
     NoticeHour = 28,
+    /// Wrong references from a source, by the hour.
+    ReferencesSource = 40,
+    /// Wrong references from the network around it, by the hour.
+    ReferencesNetwork = 41,
+    /// Wrong references from everybody, by the hour.
+    References = 42,
 }
 
 /// Why a message was not sent, or a password not looked at. Its name is the reason of the `suppressed` message in the ledger.
@@ -131,6 +140,8 @@ pub enum Suppressed {
     PasswordsFull,
     /// Wrong passwords for too many accounts from this source.
     PasswordsSourceFull,
+    /// Too many wrong references of notices.
+    ReferencesFull,
 }
 
 /// What is still possible for an owner.
@@ -165,7 +176,7 @@ impl StillPossible {
 }
 
 /// Every reason with its stable name and what is still possible.
-const REASONS: [(Suppressed, &str, &[StillPossible]); 23] = {
+const REASONS: [(Suppressed, &str, &[StillPossible]); 24] = {
     use StillPossible::{Finish, KnownDevice, MailSecret, OtherNumber, Wait, WithoutMessage};
     use Suppressed as S;
     [
@@ -192,6 +203,7 @@ const REASONS: [(Suppressed, &str, &[StillPossible]); 23] = {
         (S::ReleasesFull, "releases_full", &[Wait, WithoutMessage, KnownDevice]),
         (S::PasswordsFull, "passwords_full", &[MailSecret, KnownDevice]),
         (S::PasswordsSourceFull, "passwords_source_full", &[Wait, KnownDevice]),
+        (S::ReferencesFull, "references_full", &[Wait, KnownDevice]),
     ]
 };
 
@@ -531,11 +543,6 @@ pub const MONEY_ALARMS: [i64; 3] = [50, 80, 100];
 pub fn money_alarm(before: i64, after: i64, day_max: i64) -> Option<i64> {
     let reached = |spent: i64, alarm: i64| spent.saturating_mul(100) >= day_max.saturating_mul(alarm);
     MONEY_ALARMS.into_iter().rev().find(|alarm| reached(after, *alarm) && !reached(before, *alarm))
-}
-
-/// The budget of a letter about a right password without a code: one an hour is enough to be warned by.
-pub fn of_notice(account: AccountId) -> Budget {
-    Budget::new(Kind::NoticeHour, &[account.as_bytes()], rolling(1, HOUR), Suppressed::MailAccountFull).staying()
 }
 
 /// The budgets of a password, taken *before* it is looked at and completed when it was right. `name` is what was typed

@@ -208,7 +208,7 @@ fn phone_of(authenticators: &[Authenticator], method: Method) -> Option<&PhoneNu
 
 /// Whether `typed` is the account's password, and stores a fresh hash where the stored one is not what this server would
 /// make today. Without an account, or without a password, the same work is done as for an account that might have the name.
-async fn is_password(
+pub(super) async fn is_password(
     app: &Arc<App>,
     as_typed: &Secret<String>,
     (who, account): (Option<Who>, Option<&Account>),

@@ -4,8 +4,8 @@ use nidan_core::time::{Span, Timestamp};
 
 use crate::app::App;
 use crate::store::{
-    Body, StoreError, account, carrier_message, ceremony, idempotency, message, rate_counter, request, route_day,
-    session,
+    Body, StoreError, account, carrier_message, ceremony, idempotency, message, notice, rate_counter, request,
+    route_day, session,
 };
 
 /// How long sign-ins are kept beyond their end: those of a week tell whether somebody else has the password.
@@ -31,6 +31,7 @@ async fn try_to_sweep(app: &App) -> Result<(), StoreError> {
     forget(app, now.minus(MESSAGES_KEPT), |tx, before| Box::pin(request::forget(tx, *before))).await?;
     // Clocks of several nodes may differ a little.
     forget(app, now.minus(Span::minutes(1)), |tx, before| Box::pin(rate_counter::forget(tx, *before))).await?;
+    forget(app, now, |tx, before| Box::pin(notice::forget(tx, *before))).await?;
     // A day's grace: who comes late is told that it is over, not that it never was.
     let over = now.minus(Span::days(1));
     forget(app, over, |tx, before| Box::pin(session::forget(tx, *before))).await?;

@@ -8,10 +8,8 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nidan_core::ceremony::Purpose;
-use nidan_core::code::Binding;
 use nidan_core::ledger::{Answer, Reason, State, Step, Takeover, after, weightier};
-use nidan_core::message::{Channel, MessageKind};
+use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
 use nidan_core::route::{Cost, spare};
 use nidan_core::time::Timestamp;
@@ -20,17 +18,17 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 
+use super::compose::Job;
 use super::lease::Renewals;
 use super::lines::{Permit, Route, Routes};
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
-use super::text::{Filling, write};
 use super::{alarm, health, sweep};
 
 use crate::app::App;
-use crate::flow::{accounts, fallback, password_known, release, wrong_code};
+use crate::flow::{accounts, fallback, notice, password_known, wrong_code};
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
-use crate::store::{StoreError, Tx, account, ceremony, route_day};
+use crate::store::{StoreError, route_day};
 
 /// Messages of one channel on their way at once.
 const AT_ONCE: usize = 256;
@@ -178,13 +176,6 @@ struct Carried {
     number: Option<PhoneNumber>,
 }
 
-struct Job {
-    app: Arc<App>,
-    leased: Leased,
-    /// None: nothing is sent yet.
-    route: Option<Arc<Route>>,
-}
-
 impl Sender {
     /// A sender without a worker of its own: for tests that own the time.
     pub fn new(app: Arc<App>, routes: Routes) -> Self {
@@ -220,6 +211,7 @@ impl Sender {
         if self.app.clock.now() >= letter.expires_at {
             return self.settle(leased, State::Expired, None).await;
         }
+        notice::keep_reference(&self.app, leased, letter.kind).await?;
         let number = (letter.channel == Channel::Sms).then(|| PhoneNumber::from_e164(letter.destination.expose()));
         self.by_any_route(&Carried { leased, letter, number: number.flatten() }).await
     }
@@ -475,78 +467,5 @@ impl Sender {
         if let Err(error) = password_known::look(&self.app).await.and(wrong_code::tell(&self.app).await) {
             tracing::error!(%error, "codes that nobody typed could not be looked at");
         }
-    }
-}
-
-impl Job {
-    async fn letter(&self, tx: &mut Tx<'_>) -> Result<Option<Letter>, StoreError> {
-        match account::load(tx, &self.app, self.leased.account).await? {
-            Some(account) => message::letter(tx, &account, self.leased).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Marks the message as on the wire and writes its text; `None` if it is not ours to send any more.
-    async fn ready(&self, tx: &mut Tx<'_>) -> Result<Option<Dispatch>, StoreError> {
-        let (app, leased) = (&*self.app, self.leased);
-        let Some(route) = &self.route else { return Ok(None) };
-        let Some(account) = account::load(tx, app, leased.account).await? else { return Ok(None) };
-        let wired = message::wire(tx, &account, leased, &route.name, app.clock.now()).await?;
-        let Some(outgoing) = wired else { return Ok(None) };
-        let sent = match outgoing.challenge {
-            Some(id) if outgoing.kind.carries_code() || outgoing.kind == MessageKind::ReleaseSecret => {
-                ceremony::challenge(tx, account.id, id).await?
-            }
-            _ => None,
-        };
-        if sent.is_none() && outgoing.kind.carries_code() {
-            return Err(StoreError::corrupt("message.challenge_id", "no challenge for a message with a code"));
-        }
-        let (mut code, mut tag, mut release) = (None, String::new(), None);
-        if let Some(sent) = sent.as_ref().filter(|_| outgoing.kind == MessageKind::ReleaseSecret) {
-            release = Some(release::secret(app, sent.key_version, sent.id)?);
-        } else if let Some(sent) = sent {
-            let binding = Binding {
-                challenge: sent.id,
-                purpose: purpose(outgoing.kind),
-                authenticator: sent.authenticator,
-                digits: sent.challenge.digits,
-            };
-            code = Some(app.code(sent.key_version, &binding)?);
-            tag = sent.tag;
-        }
-        let code = release.as_ref().map(|secret| secret.expose().as_str()).or(code.as_ref().map(|code| code.expose()));
-        let code = code.unwrap_or_default();
-        let filling = Filling { code, tag: &tag, serial: outgoing.serial, sms_units: route.sms_units };
-        let written = write((&app.texts, &app.site), (outgoing.kind, outgoing.language), &filling);
-        let written = written.map_err(|_| StoreError::corrupt("message.kind", "its text does not fit one segment"))?;
-        Ok(Some(Dispatch {
-            id: leased.id,
-            channel: outgoing.channel,
-            destination: outgoing.destination,
-            language: outgoing.language,
-            subject: written.subject,
-            text: written.text,
-            html: written.html,
-            expires_at: outgoing.expires_at,
-        }))
-    }
-}
-
-/// What the code of a message is for.
-const fn purpose(kind: MessageKind) -> Purpose {
-    match kind {
-        MessageKind::SignInCode => Purpose::SignIn,
-        MessageKind::SetupCode => Purpose::ConfirmAuthenticator,
-        MessageKind::ConfirmEmailCode
-        | MessageKind::AddressInUse
-        | MessageKind::DeviceReuse
-        | MessageKind::TwoStepOn
-        | MessageKind::PasswordKnownAlert
-        | MessageKind::PasswordKnownLetter
-        | MessageKind::PasswordKnownSummary
-        | MessageKind::SecondStepMissed
-        | MessageKind::SuccessAfterFailures
-        | MessageKind::ReleaseSecret => Purpose::ConfirmEmail,
     }
 }

@@ -40,6 +40,7 @@ sql! {
     SET_GUESSES = "UPDATE account SET guesses = $2 WHERE account_id = $1";
     SET_CLOSURE = "UPDATE account SET lane_closed_ms = $2, lane_told_ms = $3, lane_stopped = $4 WHERE account_id = $1";
     PASSWORD_CHANGED = "UPDATE account SET password_changed_ms = $2 WHERE account_id = $1";
+    CHANGE_PASSWORD = "UPDATE account SET password = $2, hash_class = NULL, password_changed_ms = $3 WHERE account_id = $1";
     CHANGE = "UPDATE account SET language = $2, site_groups = $3 WHERE account_id = $1";
     REHASH = "UPDATE account SET password = $3, hash_class = NULL WHERE account_id = $1 AND password = $2";
     CLASSES = "SELECT hash_class, COUNT(*) AS accounts FROM account WHERE state = 1 AND password IS NOT NULL
@@ -341,6 +342,17 @@ pub async fn save_closure(tx: &mut Tx<'_>, account: &Account) -> Result<(), Stor
 /// The password is another since `now`: nothing before that tells who knows it.
 pub async fn password_changed(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<(), StoreError> {
     tx.execute(&PASSWORD_CHANGED, &[id.into(), now.into()]).await.map(drop)
+}
+
+/// Its owner has chosen another password, of this hash; what [`password_changed`] says is true of it too.
+pub async fn change_password(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    phc: &Secret<String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sealed = account.sealing.seal(PASSWORD, account.id.as_bytes(), phc.expose().as_bytes());
+    tx.execute(&CHANGE_PASSWORD, &[account.id.into(), sealed.into(), now.into()]).await.map(drop)
 }
 
 /// Stores language and groups as they are in `account` now.

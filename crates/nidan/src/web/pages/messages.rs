@@ -22,6 +22,7 @@ use crate::web::view::{Card, HOURS, MessageRow, Messages, Picture, Strip};
 use crate::web::visit::{Answer, Visit};
 
 const HEARD: &str = "/security/messages?notice=not-me";
+const NOT_KNOWN: &str = "/security/messages?notice=not-known";
 /// Lines that are shown.
 const SHOWN: usize = 50;
 /// Unknown places that have a strip of their own.
@@ -34,6 +35,7 @@ pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
     let page = Messages {
         frame: visit.frame("/security/messages"),
         heard: visit.notice.as_deref() == Some("not-me"),
+        unheard: visit.notice.as_deref() == Some("not-known"),
         card: words.card(&ledger),
         picture: words.picture(&ledger),
         rows: words.rows(&ledger.items),
@@ -43,8 +45,8 @@ pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
 
 /// The owner says that it was somebody else.
 pub async fn not_me(SignedIn(visit, alive): SignedIn, _: Form<NoFields>) -> Answer {
-    disown(&visit.web.app, Disown { account: alive.account, origin: visit.origin.clone() }).await?;
-    visit.go(HEARD)
+    let disowned = Disown { account: alive.account, device: alive.session.device, origin: visit.origin.clone() };
+    visit.go(if disown(&visit.web.app, disowned).await? { HEARD } else { NOT_KNOWN })
 }
 
 /// What the security page says of the messages, in a line; and whether it is calm.
@@ -85,6 +87,7 @@ impl Words<'_> {
             advice,
             calm,
             not_me: strangers && closed.is_none(),
+            change_password: strangers || closed.is_some(),
             closed: closed.unwrap_or_default(),
         }
     }
@@ -290,7 +293,9 @@ impl Words<'_> {
             | MessageKind::PasswordKnownLetter
             | MessageKind::PasswordKnownSummary
             | MessageKind::SecondStepMissed
-            | MessageKind::SuccessAfterFailures => "message-notice",
+            | MessageKind::SuccessAfterFailures
+            | MessageKind::DeviceGuessed
+            | MessageKind::PasswordChanged => "message-notice",
         };
         format!("{} · {} {}", self.t.get(kind), self.t.get(channel), made.destination)
     }
@@ -325,13 +330,18 @@ impl Words<'_> {
 
     /// The program as owners call it: `iPhoneのSafari`.
     fn program(&self, client: &Client) -> String {
-        match client.program.as_deref().map(|name| name.split_once(" (").unwrap_or((name, ""))) {
-            None => self.t.get("client-unknown"),
-            Some((program, "")) => program.to_owned(),
-            Some((program, system)) => {
-                let system = system.trim_end_matches(')');
-                self.t.with("client-on", &[("program", program.into()), ("system", system.into())])
-            }
+        program(&self.t, client.program.as_deref())
+    }
+}
+
+/// A program as owners call it.
+pub(super) fn program(t: &T<'_>, name: Option<&str>) -> String {
+    match name.map(|name| name.split_once(" (").unwrap_or((name, ""))) {
+        None => t.get("client-unknown"),
+        Some((program, "")) => program.to_owned(),
+        Some((program, system)) => {
+            let system = system.trim_end_matches(')');
+            t.with("client-on", &[("program", program.into()), ("system", system.into())])
         }
     }
 }

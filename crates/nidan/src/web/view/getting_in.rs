@@ -38,7 +38,7 @@ pub enum PasswordProblem {
 }
 
 impl PasswordProblem {
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Missing => "password-missing",
             Self::TooShort => "password-too-short",

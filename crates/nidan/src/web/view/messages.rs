@@ -22,6 +22,8 @@ pub struct Card {
     pub closed: String,
     /// Whether the button "that was not me" is there.
     pub not_me: bool,
+    /// Whether the way to another password is there.
+    pub change_password: bool,
 }
 
 /// Hours that the picture shows, the present one the last.
@@ -118,6 +120,8 @@ pub struct Messages<'a> {
     pub frame: Frame<'a>,
     /// That the owner's "that was not me" was heard.
     pub heard: bool,
+    /// That it was not, since the device is none that is known any more.
+    pub unheard: bool,
     /// Which flood it is.
     pub card: Card,
     /// The picture; none: nothing was asked for.
