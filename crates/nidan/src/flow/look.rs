@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nidan_core::budget::{StillPossible, Suppressed};
+use nidan_core::budget::StillPossible;
 use nidan_core::ceremony::{Holder, Newest, Purpose, Resend, Stage};
 use nidan_core::code::Digits;
 use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
@@ -22,6 +22,7 @@ use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
 use crate::store::ceremony::{self, Open, Sent};
 use crate::store::client::Client;
+pub use crate::store::request::TurnedDown;
 use crate::store::{StoreError, Tx, message, request};
 
 /// A ceremony as its holder may see it.
@@ -41,7 +42,7 @@ pub struct Looked {
     /// The message that brings the code; none: the owner's app makes it.
     pub message: Option<Shown>,
     /// Why no message was sent, where one would bring the code.
-    pub refused: Option<Suppressed>,
+    pub refused: Option<TurnedDown>,
     /// Whether a secret from the account's mailbox can free a message.
     pub may_release: bool,
     /// How long the code is.
@@ -98,7 +99,7 @@ pub struct Shown {
     pub serial: i64,
     /// What became of the newest.
     pub state: State,
-    /// Why.
+    /// Why. Whoever has only the password is not told: it says something of the owner's phone.
     pub reason: Option<Reason>,
     /// What its owner is told of it.
     pub told: Told,
@@ -163,7 +164,7 @@ impl Job<Look> {
         let sent = ceremony::challenge(tx, open.account, open.challenge()).await?;
         let of_app = awaited.first().is_some_and(|method| method.phone().is_none());
         let refused = match (&message, of_app, open.ceremony.purpose) {
-            (None, false, Purpose::SignIn) => request::newest_refused(tx, account.id, open.id).await?,
+            (None, false, Purpose::SignIn) => request::newest_refused(tx, &account, open.id).await?,
             _ => None,
         };
         let signs_in = open.ceremony.purpose == Purpose::SignIn && open.lane == Lane::U;
@@ -178,7 +179,8 @@ impl Job<Look> {
             language: message.as_ref().map_or(account.language, |shown| shown.language),
             client: open.client,
             message,
-            may_release: refused.is_some_and(|reason| reason.still_possible().contains(&StillPossible::MailSecret))
+            may_release: refused
+                .is_some_and(|refused| refused.reason.still_possible().contains(&StillPossible::MailSecret))
                 && signs_in
                 && account.email_verified_at.is_some(),
             refused,
@@ -208,10 +210,10 @@ impl Job<Look> {
         };
         let expires_at = sent.challenge.expires_at;
         let newest = message::newest(tx, open.account, id).await?;
-        Ok((newest.map(|newest| self.shown(sent, newest)), expires_at))
+        Ok((newest.map(|newest| self.shown(sent, newest, open.lane)), expires_at))
     }
 
-    fn shown(&self, sent: Sent, newest: message::Newest) -> Shown {
+    fn shown(&self, sent: Sent, newest: message::Newest, lane: Lane) -> Shown {
         let (challenge, policy) = (sent.challenge, &self.app.policy);
         let asked = judged(&self.app, &newest);
         let waited = self.now.since(challenge.last_sent_at);
@@ -220,7 +222,7 @@ impl Job<Look> {
             tag: sent.tag,
             serial: newest.serial,
             state: newest.state,
-            reason: newest.reason,
+            reason: newest.reason.filter(|_| lane != Lane::U),
             told: Told::of(newest.state, newest.channel, waited, policy),
             carrier_slow: newest.route.as_deref().is_some_and(|route| self.app.routes_health.of(route) != Health::Good),
             resend: challenge.resend(&asked, self.now, policy),
