@@ -99,7 +99,7 @@ pub struct Shown {
     pub serial: i64,
     /// What became of the newest.
     pub state: State,
-    /// Why. Whoever has only the password is not told: it says something of the owner's phone.
+    /// Why. For sites, not for pages: it says something of the owner's phone, also to whoever has only the password.
     pub reason: Option<Reason>,
     /// What its owner is told of it.
     pub told: Told,
@@ -210,10 +210,10 @@ impl Job<Look> {
         };
         let expires_at = sent.challenge.expires_at;
         let newest = message::newest(tx, open.account, id).await?;
-        Ok((newest.map(|newest| self.shown(sent, newest, open.lane)), expires_at))
+        Ok((newest.map(|newest| self.shown(sent, newest)), expires_at))
     }
 
-    fn shown(&self, sent: Sent, newest: message::Newest, lane: Lane) -> Shown {
+    fn shown(&self, sent: Sent, newest: message::Newest) -> Shown {
         let (challenge, policy) = (sent.challenge, &self.app.policy);
         let asked = judged(&self.app, &newest);
         let waited = self.now.since(challenge.last_sent_at);
@@ -222,7 +222,7 @@ impl Job<Look> {
             tag: sent.tag,
             serial: newest.serial,
             state: newest.state,
-            reason: newest.reason.filter(|_| lane != Lane::U),
+            reason: newest.reason,
             told: Told::of(newest.state, newest.channel, waited, policy),
             carrier_slow: newest.route.as_deref().is_some_and(|route| self.app.routes_health.of(route) != Health::Good),
             resend: challenge.resend(&asked, self.now, policy),

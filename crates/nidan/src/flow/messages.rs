@@ -33,6 +33,8 @@ const SERIES: Span = Span::days(7);
 const QUARTER: Span = Span::days(90);
 /// Messages, and as many refusals, that are looked at at once.
 const LISTED_MAX: usize = 200;
+/// One more, which tells that there are more.
+const LOOKED_AT: i64 = LISTED_MAX as i64 + 1;
 /// Successes that are looked at.
 const SUCCESSES_MAX: i64 = 2000;
 
@@ -183,8 +185,8 @@ pub async fn older(app: &Arc<App>, account: AccountId, before: Timestamp) -> Res
             let (id, before) = job.input;
             let Some(account) = account::load(tx, &job.app, id).await? else { return Ok(None) };
             let during = (job.now.minus(QUARTER), before);
-            let messages = message::list(tx, &account, during, LISTED_MAX as i64).await?;
-            let refusals = request::refusals(tx, &account, during, LISTED_MAX as i64).await?;
+            let messages = message::list(tx, &account, during, LOOKED_AT).await?;
+            let refusals = request::refusals(tx, &account, during, LOOKED_AT).await?;
             Ok(Some(Lines::of(messages, refusals)))
         })
     });
@@ -199,10 +201,10 @@ impl Job<AccountId> {
         let (app, now) = (&*self.app, self.now);
         let Some(account) = account::load(tx, app, self.input).await? else { return Ok(None) };
         let quarter = now.minus(QUARTER);
-        let messages = message::list(tx, &account, (quarter, END), LISTED_MAX as i64).await?;
-        let refusals = request::refusals(tx, &account, (quarter, END), LISTED_MAX as i64).await?;
+        let messages = message::list(tx, &account, (quarter, END), LOOKED_AT).await?;
+        let refusals = request::refusals(tx, &account, (quarter, END), LOOKED_AT).await?;
         // What was refused, however often, hides nothing of what was sent.
-        let sent = message::sent(tx, &account, now.minus(DAY), LISTED_MAX as i64).await?;
+        let sent = message::sent(tx, &account, now.minus(DAY), LOOKED_AT).await?;
         let surplus = surplus(tx, app, &sent).await?;
         let requests = request::list(tx, &account, now.minus(SERIES)).await?;
         let known = request::on_known_devices(tx, &account, quarter).await?;
@@ -404,7 +406,7 @@ impl Lines {
     /// Of the newest messages and the newest refusals. Most refusals are in the ledger as a message that was not sent.
     fn of(messages: Vec<Listed>, refusals: Vec<request::Refusal>) -> Self {
         // Where one of the two ends, only the other knows what came before.
-        let end = |count: usize, oldest: Option<Timestamp>| oldest.filter(|_| count >= LISTED_MAX);
+        let end = |count: usize, oldest: Option<Timestamp>| oldest.filter(|_| count > LISTED_MAX);
         let known_to = end(messages.len(), messages.last().map(|message| message.at));
         let known_to = known_to.max(end(refusals.len(), refusals.last().map(|refusal| refusal.at)));
         let suppressed = messages.iter().filter(|message| message.state == State::Suppressed);

@@ -127,8 +127,8 @@ pub(super) struct Challenge {
     /// What became of it, where the sign-in is looked at: `leased`, `delivered`, `undelivered` …
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
-    /// Why, beside `state` where something is known: `destination_refused`, `no_answer`, `receipt` … Not told where only the
-    /// password is proven; the account's messages tell it.
+    /// Why, beside `state` where something is known: `destination_refused`, `no_answer`, `receipt` … For the site,
+    /// not for its page: whoever has only the password learns something of the owner's phone by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }

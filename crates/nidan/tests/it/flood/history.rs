@@ -26,7 +26,7 @@ use crate::client::Client;
 use crate::pages::person::{EMAIL, PHONE, Person};
 
 sql! {
-    LOST = "UPDATE message SET state = $1, reason = 'receipt'";
+    REFUSED = "UPDATE message SET state = $1, reason = 'destination_refused'";
 }
 
 /// An account with two methods, its owner's browser, and a site.
@@ -118,10 +118,10 @@ impl<'a> History<'a> {
         self.write(by, (Some(ceremony), n), Ok(State::Delivered), false).await;
     }
 
-    /// The carrier says that no message arrived.
-    pub async fn nothing_arrives(&self) {
+    /// The carrier says of every message that its number cannot be used.
+    pub async fn number_is_refused(&self) {
         let moved = self.server.app.db.transact((), |tx, ()| {
-            Box::pin(async move { tx.execute(&LOST, &[State::Undelivered.stored().into()]).await })
+            Box::pin(async move { tx.execute(&REFUSED, &[State::Rejected.stored().into()]).await })
         });
         assert!(moved.await.expect("no failure") > 0);
     }

@@ -146,19 +146,24 @@ async fn a_site_whose_program_repeats_itself(server: &TestServer) {
     says(&history, "own_bug_retries", ("own_bug", "only_known"), [&ja, &en]).await;
 }
 
-/// By the API, of which sites build their waiting pages, as on ours.
+/// Whoever has only the password sees that the message did not arrive; why, its owner alone is told.
 async fn a_stranger_is_told_no_word_of_the_carrier(server: &TestServer) {
     let history = History::new(server).await;
-    let site = &history.site;
     history.later(60);
-    let begun = sign_in(site, ("198.51.100.7", WINDOWS), None).await;
+    let stranger = history.person.with(server.browser());
+    assert_eq!(stranger.type_password().await, "/sign-in/code");
     server.phone.last_sms(PHONE).await;
-    history.nothing_arrives().await;
-    let shown = site.get(&format!("/api/v1/sign-ins/{}", begun.text("/id"))).await.expect(200).json();
-    assert_eq!(shown["challenge"]["state"], "undelivered");
-    assert_eq!(shown["challenge"].get("reason"), None, "{shown}");
-    let ledger = site.get(&format!("{}/messages", history.at)).await.expect(200).json();
-    assert_eq!(ledger["messages"][0]["reason"], "receipt", "its owner is told: {ledger}");
+    history.number_is_refused().await;
+    for (lang, told, why) in [
+        ("ja", "SMSを届けられませんでした", "番号が使えないと、電話会社が答えました"),
+        ("en", "The SMS could not be delivered", "The phone company says the number cannot be used"),
+    ] {
+        let waiting = stranger.browser.get(&format!("/sign-in/code?lang={lang}")).await.expect(200).body;
+        assert!(waiting.contains(told), "{waiting}");
+        assert!(!waiting.contains(why) && !waiting.contains("destination_refused"), "{waiting}");
+        let ledger = history.person.browser.get(&format!("/security/messages?lang={lang}")).await.expect(200).body;
+        assert!(ledger.contains(why), "its owner is told: {ledger}");
+    }
 }
 
 async fn what_is_not_sent_says_until_when(server: &TestServer) {
