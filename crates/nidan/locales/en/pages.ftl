@@ -122,12 +122,13 @@ sms-sent = We sent a code by SMS to { $destination }.
 sms-tag = Enter the code only if the SMS shows the same letters.
 app-open = Open your authenticator app and enter the digits it shows for “{ $brand }”.
 trust-label = Trust this device
-not-sent-closed = For this account, no SMS is sent at the moment when somebody signs in on a device that we do not know.
-not-sent-later = We cannot send an SMS for this sign-in at the moment.
+not-sent-closed = As of { $at }, no SMS is sent for this account when somebody signs in on a device that we do not know.
+not-sent-later = At { $at }, we could not send an SMS for this sign-in.
 not-sent-possible = What you can do
 not-sent-finish = Finish the sign-in that you began before, with its code.
 not-sent-known-device = Sign in on a device on which you have signed in before.
 not-sent-wait = Wait a while, and sign in again.
+not-sent-wait-until = Sign in again after { $from }.
 not-sent-release = Have the SMS released by email
 release-title = Release the SMS by email
 release-lead = We send a release key to { $destination }, the email address of your account. Enter it here, and we send you the SMS.
@@ -311,14 +312,19 @@ messages-summary-calm = { $count ->
    *[other] { $count } messages were sent
 } in the last 24 hours. Nothing unusual.
 got-in-nobody = Nobody has signed in in the last 90 days.
-got-in-known = Nobody unknown got in. { $count ->
-    [one] The only sign-in
-   *[other] All { $count } sign-ins
-} of the last 90 days came from devices or networks used before.
+got-in-known = Nobody unknown got in.
+got-in-known-detail = { $count ->
+    [one] The only sign-in of the last 90 days was on a device or in a network used before.
+   *[other] There were { $count } sign-ins in the last 90 days, all on devices or in networks used before.
+}
 got-in-new = Please check: in the last 90 days there { $count ->
     [one] was 1 sign-in
    *[other] were { $count } sign-ins
-} on a new device in a new network, the latest on { $last }. If that was not you, press "Sign out everywhere" on the security page.
+} on a new device in a new network.
+got-in-new-detail = The latest: { $last }, { $from }. If that was not you, press “Sign out everywhere” on the security page.
+verdict-new-device = Was that you?
+verdict-new-device-text = If it was, there is nothing to do.
+verdict-new-device-advice = If it was not, change your password right now.
 verdict-none = All as usual
 verdict-none-text = { $count ->
     [0] No message was sent
@@ -326,7 +332,7 @@ verdict-none-text = { $count ->
    *[other] { $count } messages were sent
 } in the last 24 hours.
 verdict-own-bug = This is our fault
-verdict-own-bug-text = { $messages } messages arrived where { $wanted } { $wanted ->
+verdict-own-bug-text = { $messages } messages were sent where { $wanted } { $wanted ->
     [one] was
    *[other] were
 } asked for. It does not mean that anybody has your password.
@@ -336,26 +342,29 @@ verdict-own-bug-retries = A program of the site repeated the same request { $cou
 } by itself. It does not mean that anybody has your password.
 verdict-own-bug-advice = You need not do anything. When you sign in, use the code with the letters that your screen shows.
 verdict-password-known = Somebody has your password
-verdict-password-known-text = Since { $since }, somebody tried to sign in { $attempts } times with your right password, from { $networks ->
-    [one] 1 place
-   *[other] { $networks } places
-} that you never used. { $arrived } codes reached you, and none of these sign-ins got in.
+verdict-password-known-text = Since { $since }, somebody has tried { $attempts } times to sign in with your right password, from { $places ->
+    [one] a place
+   *[other] { $places } places
+} that you never used. { $arrived } codes reached your phone, but none of these sign-ins got in.
 verdict-password-known-advice = Change your password, also wherever else you use the same one.
-verdict-impatient-owner = "Send again" was pressed { $count } times in a row
+verdict-password-known-stop = Stop it with this button, then change your password, also wherever else you use the same one.
+verdict-impatient-owner = “Send again” was pressed { $count } times in a row
 verdict-impatient-owner-text = It was pressed on a device or in a network used before. The codes seem to be slow today.
 verdict-impatient-owner-advice = Wait a minute before you press again. If you are in a hurry, use your authenticator app.
 verdict-own-machine = A device of yours keeps trying to sign in
-verdict-own-machine-text = { $client }: { $attempts } times, about every { $every ->
+verdict-own-machine-text = { $client } has tried to sign in { $attempts } times, about every { $every ->
     [one] minute
    *[other] { $every } minutes
 }, since { $since }. It began right after two-step verification was turned on, and comes from a network you use.
-verdict-own-machine-advice = Remove the password that is saved in that device or app, or set it up anew.
+verdict-own-machine-advice = Remove the password that is saved in that device or app, or set it up anew. If it is no device of yours, change your password.
 verdict-not-arriving = Codes do not arrive
 verdict-not-arriving-text = In the last 24 hours, { $count } messages did not arrive, or nothing says that they did.
+verdict-not-arriving-answer = {" "}The latest one: { $answer }.
 verdict-not-arriving-advice = Sign in with your authenticator app, and check blocked senders and reception on your phone.
 verdict-cannot-tell = A device of yours or a stranger: we cannot tell
-verdict-cannot-tell-text = { $count } sign-ins with the right password ended without a code being entered.
+verdict-cannot-tell-text = { $count } sign-ins with the right password were begun and not completed.
 verdict-cannot-tell-advice = If you do not know why, change your password to be safe.
+verdict-cannot-tell-stop = If you do not know why, stop it with this button, then change your password to be safe.
 lane-closed = Since { $since } no codes are sent for sign-ins on unknown devices. Devices used before and your app still work.
 not-me-button = That was not me
 not-me-hint = Ends sign-ins that are under way and stops codes for unknown devices. You can go on using this device.
@@ -367,8 +376,13 @@ picture-summary = { $count ->
    *[other] { $count } sign-ins and resends
 } asked for a code. { $strange ->
     [0] All came from devices or networks used before.
-    [one] 1 came from an unknown place.
-   *[other] { $strange } came from unknown places.
+   *[other] { $known ->
+        [0] All
+       *[other] { $strange }
+    } came from unknown places{ $night ->
+        [0] .
+       *[other] , { $night } between midnight and six.
+    }
 }
 picture-now = now
 picture-scale = Height: requests in an hour; the highest bar is { $most }. The shaded hours are midnight to six.
@@ -384,7 +398,10 @@ client-on = { $program } on { $system }
 client-unknown = Unknown program
 client-network = IP address { $network }
 messages-list = Sent and not sent
-messages-text = The last 90 days, newest first. An SMS or e-mail whose letters or number are not listed here did not come from this site.
+messages-text = The last 90 days, newest first. An SMS or email whose letters or number are not listed here did not come from this site.
+messages-list-older = Before that
+messages-older = See what was before
+messages-newest = Back to the newest
 messages-none = Nothing was sent yet.
 message-sign-in = Sign-in code
 message-setup = Code to add a method
@@ -398,6 +415,8 @@ message-serial = number { $serial } that day
 became-sending = Being sent
 became-accepted = Handed over
 became-delivered = Arrived
+became-after = {" "}(after { $seconds } s)
+became-after-minutes = {" "}(after { $minutes } min)
 became-failed = Did not arrive
 became-refused-number = The phone company says the number cannot be used
 became-expired = Did not arrive in time
@@ -412,7 +431,7 @@ cause-resend = sent again
 cause-fallback = by itself, since the one before did not arrive
 cause-setup = while setting up
 cause-sign-up = sign-up
-cause-release = release by e-mail
+cause-release = release by email
 cause-notice = a notice by itself
 back-to-security = Back to the security page
 

@@ -113,12 +113,13 @@ sms-sent = { $destination } に、SMSで確認コードを送りました。
 sms-tag = SMSに同じ記号があるときだけ、コードを入力してください。
 app-open = 認証アプリを開き、「{ $brand }」の欄に表示されている数字を入力してください。
 trust-label = この端末を信頼する
-not-sent-closed = このアカウントでは現在、初めての端末でのログインにSMSをお送りしていません。
-not-sent-later = このログインには、今はSMSをお送りできません。
+not-sent-closed = このアカウントでは、初めての端末でのログインにSMSをお送りしていません（{ $at }現在）。
+not-sent-later = このログインには、SMSをお送りできませんでした（{ $at }）。
 not-sent-possible = ほかの方法
 not-sent-finish = 先に始めたログインを、届いたコードで続けてください。
 not-sent-known-device = 以前ログインしたことのある端末からログインしてください。
 not-sent-wait = しばらく待ってから、もう一度ログインしてください。
+not-sent-wait-until = { $from }を過ぎてから、もう一度ログインしてください。
 not-sent-release = メールで確認してSMSを受け取る
 release-title = メールで確認してSMSを受け取る
 release-lead = アカウントのメールアドレス（{ $destination }）に、解除キーをお送りします。届いたキーを入力すると、SMSをお送りします。
@@ -297,39 +298,53 @@ sign-out-text = 信頼する端末の登録は残ります。次にログイン�
 messages-title = メッセージの記録
 messages-link = メッセージの記録を見る
 messages-summary-calm = この24時間に{ $count }通送りました。変わったことはありません。
-got-in-nobody = だれもログインしていません（この90日間）。
-got-in-known = 見覚えのないログインはありません。この90日間のログイン{ $count }回は、すべて、使ったことのある端末かネットワークからでした。
-got-in-new = ご確認ください。この90日間に、初めての端末とネットワークからのログインが{ $count }回ありました（最後は{ $last }）。あなたでなければ、セキュリティの画面で「すべての端末からログアウト」を押してください。
+got-in-nobody = この90日間、だれもログインしていません。
+got-in-known = 見覚えのないログインはありません。
+got-in-known-detail = この90日間のログイン（{ $count }回）は、使ったことのある端末かネットワークからでした。
+got-in-new = ご確認ください。この90日間に、初めての端末とネットワークからのログインが{ $count }回ありました。
+got-in-new-detail = 最後は{ $last }（{ $from }）です。あなたでなければ、セキュリティの画面で「すべての端末からログアウト」を押してください。
+verdict-new-device = このログインは、あなたですか
+verdict-new-device-text = 見覚えがあれば、何もしなくて大丈夫です。
+verdict-new-device-advice = 見覚えがなければ、いますぐパスワードを変更してください。
 verdict-none = いつもどおりです
 verdict-none-text = この24時間に送ったメッセージは{ $count }通です。
 verdict-own-bug = こちらの不具合です
-verdict-own-bug-text = { $wanted }回の依頼に対して、{ $messages }通が届いています。パスワードを知られたわけではありません。
+verdict-own-bug-text = { $wanted }回の依頼に対して、{ $messages }通が送られています。パスワードを知られたわけではありません。
 verdict-own-bug-retries = サイトのプログラムが、同じ依頼を{ $count }回、自動で繰り返しました。パスワードを知られたわけではありません。
 verdict-own-bug-advice = 何もしなくて大丈夫です。ログインのときは、画面と同じ記号のコードを使ってください。
 verdict-password-known = だれかがパスワードを知っています
-verdict-password-known-text = { $since }から、正しいパスワードでのログインが{ $attempts }回、見慣れない{ $networks }か所から試されました。コードは{ $arrived }通届き、どれもログインには至っていません。
+verdict-password-known-text = { $since }から、見慣れない{ $places }か所で、正しいパスワードを使ったログインが{ $attempts }回試されました。コードは{ $arrived }通届きましたが、どれもログインには至っていません。
 verdict-password-known-advice = パスワードを変更してください。同じパスワードを使っているほかのサービスも、変更してください。
+verdict-password-known-stop = 下のボタンで止めてから、パスワードを変更してください。同じパスワードを使っているほかのサービスも、変更してください。
 verdict-impatient-owner = 続けて{ $count }回、送り直しが押されました
 verdict-impatient-owner-text = いつもの端末かネットワークからです。コードの到着に時間がかかっているようです。
 verdict-impatient-owner-advice = 押し直さずに1分ほどお待ちください。お急ぎなら、認証アプリを使ってください。
 verdict-own-machine = お使いの機器が、自動でログインしようとしています
-verdict-own-machine-text = { $client }が、{ $since }から、およそ{ $every }分おきに{ $attempts }回。2段階認証を有効にした直後から、いつものネットワークで続いています。
-verdict-own-machine-advice = その機器やアプリに保存したパスワードを、消すか設定し直してください。
+verdict-own-machine-text = { $client }が、{ $since }から、およそ{ $every }分おきに{ $attempts }回、ログインを試しました。2段階認証を有効にした直後から、いつものネットワークで続いています。
+verdict-own-machine-advice = その機器やアプリに保存したパスワードを、消すか設定し直してください。心当たりのない機器なら、パスワードを変更してください。
 verdict-not-arriving = コードが届いていません
 verdict-not-arriving-text = この24時間に、{ $count }通が届かないか、到着を確認できていません。
+verdict-not-arriving-answer = 直近の1通：{ $answer }。
 verdict-not-arriving-advice = 認証アプリでログインし、電話の受信拒否の設定と電波を確かめてください。
 verdict-cannot-tell = あなたの機器か、他人か、区別できません
-verdict-cannot-tell-text = 正しいパスワードでのログインが{ $count }回、コードを入力しないまま終わりました。
+verdict-cannot-tell-text = 正しいパスワードでのログインが{ $count }回、完了しないまま終わりました。
 verdict-cannot-tell-advice = 心当たりがなければ、念のためパスワードを変更してください。
+verdict-cannot-tell-stop = 心当たりがなければ、下のボタンで止めてから、念のためパスワードを変更してください。
 lane-closed = { $since }から、見慣れない端末のログインにはコードを送っていません。いつもの端末と認証アプリは使えます。
 not-me-button = これは自分ではありません
 not-me-hint = 途中のログインを終わらせ、見慣れない端末へのコードの送信を止めます。この端末はこのまま使えます。
 not-me-unheard = この端末の登録はもう外れているため、受け付けられませんでした。一度ログアウトし、ログインし直してから、もう一度押してください。
 not-me-heard = 途中のログインを終わらせ、見慣れない端末へのコードの送信を止めました。パスワードも変更してください。
 picture-title = この24時間の依頼
-picture-summary = コードを求めるログインと送り直しは{ $count }回。{ $strange ->
+picture-summary = コードが必要なログインと送り直しが、合わせて{ $count }回ありました。{ $strange ->
     [0] すべて、知っている端末かネットワークからです。
-   *[other] うち{ $strange }回は、見慣れないところからです。
+   *[other] { $known ->
+        [0] すべて、
+       *[other] うち{ $strange }回は、
+    }見慣れないところからです{ $night ->
+        [0] 。
+       *[other] （0時から6時に{ $night }回）。
+    }
 }
 picture-now = 今
 picture-scale = 棒の高さは1時間あたりの回数で、いちばん高い棒は{ $most }回です。色の帯は0時から6時までです。
@@ -346,6 +361,9 @@ client-unknown = 不明なプログラム
 client-network = IPアドレス { $network }
 messages-list = 送ったもの、送らなかったもの
 messages-text = 最近90日の、新しい順です。SMSとメールに、ここにない記号や通し番号のものがあれば、このサイトからではありません。
+messages-list-older = それより前の記録
+messages-older = もっと前の記録を見る
+messages-newest = 最新の記録へ戻る
 messages-none = まだ何も送っていません。
 message-sign-in = ログインのコード
 message-setup = 登録のコード
@@ -359,6 +377,8 @@ message-serial = その日の{ $serial }通目
 became-sending = 送信中
 became-accepted = 引き渡し済み
 became-delivered = 届きました
+became-after = （{ $seconds }秒後）
+became-after-minutes = （{ $minutes }分後）
 became-failed = 届きませんでした
 became-refused-number = 番号が使えないと、電話会社が答えました
 became-expired = 期限までに届きませんでした

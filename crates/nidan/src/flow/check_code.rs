@@ -225,7 +225,8 @@ impl Job<CheckCode> {
         open: &Open,
     ) -> Result<Option<Timestamp>, StoreError> {
         let begins = open.lane == Lane::U && open.charged == 0 && open.released_at.is_none();
-        if !begins || request::newest_refused(tx, account.id, open.id).await? != Some(Suppressed::GuessWait) {
+        let refused = if begins { request::newest_refused(tx, account, open.id).await? } else { None };
+        if refused.is_none_or(|refused| refused.reason != Suppressed::GuessWait) {
             return Ok(None);
         }
         Ok(match guesses::open(&self.app, account, (false, false), self.now) {

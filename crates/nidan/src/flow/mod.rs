@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use nidan_core::audit::Event;
+use nidan_core::id::ApiKeyId;
 use nidan_core::language::Language;
 use nidan_core::time::Timestamp;
 
@@ -70,12 +71,14 @@ pub struct Origin {
     pub client: Client,
     /// The language of the page, or that a site asked for.
     pub language: Language,
+    /// The site's key that it came through; none: from a browser.
+    pub api_key: Option<ApiKeyId>,
 }
 
 impl Origin {
     /// From a network address and the name of a program, as far as they are known.
     pub fn new(address: Option<String>, program: Option<String>, language: Language) -> Self {
-        Self { client: Client { address, program }, language }
+        Self { client: Client { address, program }, language, api_key: None }
     }
 }
 

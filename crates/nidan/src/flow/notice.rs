@@ -55,6 +55,7 @@ pub(super) async fn claim_about(
         kind: about.kind,
         language: account.language,
         destination: about.to,
+        tag: None,
         cause: Cause { kind: CauseKind::Notice, client: client.clone(), password_right: true },
         serial: about.count,
         slot: app.random.bytes::<1>()[0] % SLOTS,

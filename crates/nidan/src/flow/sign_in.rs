@@ -393,12 +393,11 @@ impl Job<Begin> {
         let gate = lane::gate(tx, app, account, at, now).await?;
         let wish = Wish { ceremony: Some(open.id), press: false, password_right: true, device: open.device, origin };
         let Some(phone) = phone else {
-            let refused = gate.err().map(|shut| shut.reason);
-            lane::note(tx, app, account, (&wish, refused), now).await?;
+            lane::note(tx, app, account, (&wish, gate.err()), now).await?;
             return Ok((Vec::new(), false));
         };
         let to = Destination::Phone(phone.clone());
-        let reason = match (gate, &self.input.admission) {
+        let shut = match (gate, &self.input.admission) {
             (Ok(step), Some(Ok(admitted))) => {
                 lane::note(tx, app, account, (&wish, None), now).await?;
                 let message = CodeMessage {
@@ -411,14 +410,14 @@ impl Job<Begin> {
                 let message = open::challenge(tx, app, (account, open), message, now).await?;
                 return Ok((message.into_iter().collect(), true));
             }
-            (Err(shut), _) => shut.reason,
-            (Ok(_), Some(Err(shut))) => shut.reason,
+            (Err(shut), _) => shut,
+            (Ok(_), Some(Err(shut))) => *shut,
             // It was not to have one when it was looked at: somebody else's sign-in came between.
-            (Ok(_), None) => Suppressed::SignInsUnderWay,
+            (Ok(_), None) => Shut { reason: Suppressed::SignInsUnderWay, until: now },
         };
-        let refusal = Refusal { kind: MessageKind::SignInCode, to: &to, cause: self.cause(), reason };
+        let refusal = Refusal { kind: MessageKind::SignInCode, to: &to, cause: self.cause(), shut };
         lane::refuse(tx, app, account, (&wish, refusal), now).await?;
-        let told = match reason {
+        let told = match shut.reason {
             Suppressed::PasswordKnown => password_known::close(tx, app, (account, &origin.client), true, now).await?,
             _ => Vec::new(),
         };
@@ -442,7 +441,7 @@ impl Job<Begin> {
                     _ => Shut { reason: Suppressed::MailAccountFull, until: now },
                 };
                 let cause = self.cause();
-                let refusal = Refusal { kind: MessageKind::ConfirmEmailCode, to: &to, cause, reason: shut.reason };
+                let refusal = Refusal { kind: MessageKind::ConfirmEmailCode, to: &to, cause, shut };
                 lane::refuse(tx, app, account, (&wish, refusal), now).await?;
                 return Ok((SignInAnswer::Later(shut), presented.notice.into_iter().collect(), false));
             }

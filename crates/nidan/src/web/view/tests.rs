@@ -161,7 +161,17 @@ fn sign_in_pages(s: &mut Sample<'_>) {
 /// Everything that may be possible where nothing was sent; `closed`: waiting does not help.
 fn not_sent(closed: bool) -> NotSent {
     let ways = vec![way("aut_2", MethodKind::App, "", false)];
-    NotSent { closed, ways, known_device: true, release: true, wait: !closed, finish: !closed }
+    let again = (!closed).then(|| "10:12".to_owned());
+    NotSent {
+        closed,
+        at: "09:41".to_owned(),
+        ways,
+        known_device: true,
+        release: true,
+        wait: !closed,
+        again,
+        finish: !closed,
+    }
 }
 
 fn setup_pages(s: &mut Sample<'_>) {
@@ -275,15 +285,15 @@ fn messages_pages(s: &mut Sample<'_>) {
             false => t.with("verdict-cannot-tell-text", &[("count", 47_u32.into())]),
         };
         let card = Card {
-            answer: t.with("got-in-known", &[("count", 12_u32.into())]),
+            answer: t.get("got-in-known"),
+            detail: t.with("got-in-known-detail", &[("count", 12_u32.into())]),
             nobody_new: true,
             title: t.get(if calm { "verdict-none" } else { "verdict-cannot-tell" }),
             text,
             advice: if calm { String::new() } else { t.get("verdict-cannot-tell-advice") },
-            calm,
+            tone: if calm { Tone::Calm } else { Tone::Alarm },
             closed: if calm { t.with("lane-closed", &[("since", when.into())]) } else { String::new() },
-            not_me: !calm,
-            change_password: !calm,
+            action: if calm { Action::None } else { Action::NotMe },
         };
         let mut hours = [0; HOURS];
         (hours[5], hours[6], hours[20]) = (12, 35, 1);
@@ -294,7 +304,8 @@ fn messages_pages(s: &mut Sample<'_>) {
         };
         let mut night = [false; HOURS];
         night[3..9].fill(true);
-        let numbers = [("count", 50_u32.into()), ("strange", 47_u32.into())];
+        let numbers =
+            [("count", 50_u32.into()), ("strange", 47_u32.into()), ("known", 3_u32.into()), ("night", 47_u32.into())];
         let picture = Picture {
             summary: t.with("picture-summary", &numbers),
             strips: vec![strip("203.0.113.x"), strip("2001:db8:1:…")],
@@ -315,9 +326,10 @@ fn messages_pages(s: &mut Sample<'_>) {
             frame: frame.clone(),
             heard: calm,
             unheard: !calm,
-            card,
+            card: Some(card),
             picture: (!calm).then_some(picture),
             rows,
+            older: (!calm).then(|| "/security/messages?before=1795305600000".to_owned()),
         };
         s.add(format!("messages{state}"), &page);
     }
