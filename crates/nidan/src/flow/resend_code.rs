@@ -19,7 +19,7 @@ use crate::store::account::{self, Account};
 use crate::store::authenticator;
 use crate::store::ceremony::{self, Open, Sent};
 use crate::store::message::{self, Cause, CauseKind, Leased, Newest};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, request};
 
 /// The wish for another message.
 #[derive(Clone)]
@@ -72,6 +72,11 @@ pub async fn resend(app: &Arc<App>, resend: ResendCode) -> Result<Resent, FlowEr
     let job = Job::new(app, Press { resend: resend.clone(), admission: None });
     let asked = match app.db.read(job, |tx, job| Box::pin(job.look(tx))).await? {
         Looked::Refused(refused) => return Ok(refused),
+        Looked::TooSoon(refused) => {
+            let job = Job::new(app, Press { resend, admission: None });
+            app.db.transact(job, |tx, job| Box::pin(job.note_haste(tx))).await?;
+            return Ok(refused);
+        }
         Looked::Allowed(asked) => asked,
     };
     let admission = match &asked {
@@ -93,9 +98,22 @@ struct Press {
     admission: Option<Result<Admitted, Shut>>,
 }
 
+/// Presses of one sign-in that are written down although nothing came of them: enough to tell somebody who is impatient, and no
+/// way to fill the table.
+const HASTE_NOTED_MAX: i64 = 20;
+
+impl Resent {
+    /// Whether somebody pressed who was to wait.
+    const fn is_haste(self) -> bool {
+        matches!(self, Self::TooEarly { .. } | Self::OnItsWay { .. } | Self::Held { .. } | Self::NoMore)
+    }
+}
+
 /// What a reader says of a wish.
 enum Looked {
     Refused(Resent),
+    /// Likewise, and the press is to be written down.
+    TooSoon(Resent),
     /// It may be carried out; with the message that it takes.
     Allowed(Option<Asked>),
 }
@@ -152,6 +170,11 @@ impl Job<Press> {
     async fn look(&self, tx: &mut Tx<'_>) -> Result<Looked, StoreError> {
         let (account, open, wanted) = match self.wish(tx).await? {
             Ok(wish) => wish,
+            Err(refused) if refused.is_haste() => {
+                let Scoped { account, id } = self.input.resend.ceremony;
+                let few = request::presses(tx, account, id).await? < HASTE_NOTED_MAX;
+                return Ok(if few { Looked::TooSoon(refused) } else { Looked::Refused(refused) });
+            }
             Err(refused) => return Ok(Looked::Refused(refused)),
         };
         let (open, first) = match wanted {
@@ -169,6 +192,14 @@ impl Job<Press> {
         }
         let (account, created_at) = (account.id, account.created_at);
         Ok(Looked::Allowed(Some(Asked { lane, account, created_at, to, first, released })))
+    }
+
+    /// Writes down that somebody pressed in vain: the card about a flood tells of it.
+    async fn note_haste(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (app, ceremony) = (&*self.app, self.input.resend.ceremony);
+        let Some(account) = account::load(tx, app, ceremony.account).await? else { return Ok(()) };
+        let Some(open) = ceremony::load(tx, &account, ceremony.id).await? else { return Ok(()) };
+        lane::note(tx, app, &account, (&self.noted(&open), None), self.now).await
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {

@@ -29,6 +29,7 @@ sql! {
              WHERE r.account_id = $1 AND r.created_ms > $2 ORDER BY r.created_ms, r.request_id";
     KNOWN_DEVICES = "SELECT request_id, facts, completed_ms FROM request
                       WHERE account_id = $1 AND created_ms > $2 AND completed_ms IS NOT NULL";
+    PRESSES = "SELECT COUNT(*) FROM request WHERE account_id = $1 AND ceremony_id = $2 AND press = 1";
     NEWEST_REFUSED = "SELECT refused FROM request WHERE account_id = $1 AND ceremony_id = $2
                        ORDER BY created_ms DESC, request_id DESC LIMIT 1";
     COMPLETED = "UPDATE request SET completed_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND completed_ms IS NULL";
@@ -209,6 +210,11 @@ pub async fn newest_refused(
     let row = tx.optional(&NEWEST_REFUSED, &[account.into(), ceremony.into()]).await?;
     let Some(row) = row else { return Ok(None) };
     row.opt_text(0)?.map(suppressed).transpose()
+}
+
+/// How often "send again" was pressed in a sign-in, as far as it was written down.
+pub async fn presses(tx: &mut Tx<'_>, account: AccountId, ceremony: CeremonyId) -> Result<i64, StoreError> {
+    tx.one(&PRESSES, &[account.into(), ceremony.into()]).await?.int(0)
 }
 
 /// When sign-ins that were begun since `since` were completed on devices that had completed the second step before.
