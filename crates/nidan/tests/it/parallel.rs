@@ -31,7 +31,8 @@ async fn d14_of_200_identical_requests_one_sends(server: &TestServer) {
     // "Send again" is pressed by as many.
     server.clock.advance(Span::seconds(30));
     let resend = format!("/api/v1/sign-ins/{}/resend", first.text("/id"));
-    let pressed = join_all((0..CROWD).map(|_| site.post_json(&resend, &json!({})))).await;
+    let nothing = json!({});
+    let pressed = join_all((0..CROWD).map(|_| site.post_json(&resend, &nothing))).await;
     let granted = pressed.iter().filter(|answer| answer.status == 202).count();
     let by_presses = sent().await;
     println!(

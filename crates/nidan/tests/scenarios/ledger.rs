@@ -161,7 +161,7 @@ impl Gone<'_> {
 fn beyond_budgets(lines: &[Line], sms: &[&Given], policy: &Policy) -> usize {
     let destinations: BTreeMap<MessageId, &str> = sms.iter().map(|given| (given.id, given.to.as_str())).collect();
     let codes = lines.iter().filter(|line| line.carries_code() && line.was_made());
-    let gone: Vec<Gone<'_>> = codes.filter_map(|line| Some(Gone { line, to: *destinations.get(&line.id)? })).collect();
+    let gone: Vec<Gone<'_>> = codes.filter_map(|line| Some(Gone { line, to: destinations.get(&line.id)? })).collect();
     let since = |place: usize| gone.partition_point(|one| gone[place].line.at.since(one.line.at) >= DAY);
     (0..gone.len()).filter(|place| is_beyond(&gone[since(*place)..=*place], policy)).count()
 }

@@ -16,7 +16,7 @@ pub fn scenarios() -> [Scenario; 1] {
     [Scenario {
         name: "mixed",
         input: "owners, thieves, programs, bots, two nodes that die, a faulty carrier: all drawn",
-        seeds: (24, 400),
+        seeds: (40, 200),
         play: |seed| Box::pin(anything(seed)),
     }]
 }
