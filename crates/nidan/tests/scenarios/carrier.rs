@@ -101,7 +101,8 @@ struct State {
     chance: Chance,
     manners: Manners,
     given: Vec<Given>,
-    refused: usize,
+    /// Messages that it did not take, or did not say that it took.
+    not_taken: usize,
     /// Deliveries at phones, one for each time that a message arrives.
     arrivals: usize,
     told: BTreeSet<MessageId>,
@@ -116,7 +117,7 @@ impl SimulatedCarrier {
             chance: Chance(seed ^ 0x5eed),
             manners,
             given: Vec::new(),
-            refused: 0,
+            not_taken: 0,
             arrivals: 0,
             told: BTreeSet::new(),
             receipts: BTreeMap::new(),
@@ -138,10 +139,10 @@ impl SimulatedCarrier {
         self.state().given.get(from..).unwrap_or_default().to_vec()
     }
 
-    /// How much it was given, and how often it did not take a message.
+    /// How much it was given, and how often it did not say that it took a message.
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
-        (state.given.len(), state.refused)
+        (state.given.len(), state.not_taken)
     }
 
     /// The messages that it told had arrived.
@@ -191,10 +192,11 @@ impl State {
             return Outcome::Delivered;
         }
         if self.chance.percent(self.manners.refused) {
-            self.refused += 1;
+            self.not_taken += 1;
             return Outcome::NotTaken(Reason::QueueFull);
         }
         let unanswered = self.chance.percent(self.manners.unanswered);
+        self.not_taken += usize::from(unanswered);
         let gone = if unanswered { self.chance.percent(50) } else { self.chance.percent(self.manners.lost) };
         let at = now.plus(self.manners.delay.0).plus(self.chance.within(self.manners.delay.1));
         // Whatever its validity is over for is not brought any more.

@@ -2,8 +2,8 @@
 //! memory) and the real sender, before a carrier that is late, loses and doubles. Only passwords are not hashed: a site vouches for them,
 //! as it may.
 //!
-//! `cargo test -p nidan --test scenarios -- [NAME…]` plays the scenarios whose names begin like that, each on several seeds, and prints what
-//! it found beside each bound. `NIDAN_SEEDS=N` plays N seeds of each, `NIDAN_SEED=N` that one alone: what a failure says to
+//! `cargo test -p nidan --test scenarios -- [NAME…]` plays the scenarios of these names, each on several seeds, and prints what it
+//! found beside each bound. `NIDAN_SEEDS=N` plays N seeds of each, `NIDAN_SEED=N` that one alone: what a failure says to
 //! run. `NIDAN_SCENARIOS=full` plays what takes minutes in its full size.
 
 #![expect(

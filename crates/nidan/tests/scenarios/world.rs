@@ -299,7 +299,7 @@ impl World {
 
     /// What the worker does between messages.
     async fn keep_house(&mut self, put_back: bool) {
-        let (given, refused) = self.carrier.counts();
+        let (given, not_taken) = self.carrier.counts();
         for Node { app, routes, sender, .. } in &self.nodes {
             if put_back {
                 sender.recover().await;
@@ -308,12 +308,12 @@ impl World {
             alarm::look(app, routes.all()).await;
             sender.look_at_codes_that_died().await;
         }
-        self.plan(given, refused);
+        self.plan(given, not_taken);
     }
 
     /// Carries what was handed out; gives what the carrier has of it.
     pub async fn carry(&mut self) -> Vec<Given> {
-        let (given, refused) = self.carrier.counts();
+        let (given, not_taken) = self.carrier.counts();
         if std::mem::take(&mut self.dies) {
             self.nodes[0] = self.new_node();
             self.house.insert(self.now().plus(self.app.policy.message_lease).plus(Span::seconds(1)), true);
@@ -323,14 +323,14 @@ impl World {
                 sender.carry(leased).await;
             }
         }
-        self.plan(given, refused);
+        self.plan(given, not_taken);
         self.carrier.given(given)
     }
 
     /// When the worker is to look around because of what went out, and of what did not.
-    fn plan(&mut self, given: usize, refused: usize) {
+    fn plan(&mut self, given: usize, not_taken: usize) {
         let (now, policy) = (self.now(), &self.app.policy);
-        if self.carrier.counts().1 > refused {
+        if self.carrier.counts().1 > not_taken {
             self.house.insert(now.plus(policy.message_retry), true);
         }
         if self.carrier.given(given).iter().any(|given| given.code().is_some()) {
