@@ -55,7 +55,7 @@ impl Manners {
             doubled: often(10),
             receipt_doubled: often(20),
             receipt_lost: often(20),
-            unanswered: often(5),
+            unanswered: often(15),
             refused: often(10),
         }
     }
