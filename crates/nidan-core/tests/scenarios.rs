@@ -107,7 +107,8 @@ fn honest_month(seed: u64) -> (usize, usize) {
 
 #[test]
 fn d12_honest_owners_are_left_alone() {
-    const MONTHS: u64 = 2;
+    // Of 2,000 accounts one or two are closed in a month; two months say little about the share.
+    const MONTHS: u64 = 5;
     let (refused, closed) = (0..MONTHS).map(honest_month).fold((0, 0), |sum, month| (sum.0 + month.0, sum.1 + month.1));
     println!(
         "D12: {refused} of {} sign-ins refused (0.05 %), {closed} of {} accounts closed (0.1 %)",
