@@ -277,11 +277,14 @@ mod signs {
         requests.iter().enumerate().filter(|(place, request)| repeats((*place, *request))).count()
     }
 
-    /// Two or more did not arrive, of sign-ins in which nothing was typed.
+    /// Two or more did not arrive, of sign-ins in which nothing was typed. Where one message of a code arrived, the next of it is
+    /// late, not lost, as long as the carrier says nothing else.
     pub(super) fn not_arriving(facts: &Facts<'_>) -> Option<Verdict> {
         let typed: BTreeSet<u32> =
             facts.requests.iter().filter(|request| request.tries > 0).map(|request| request.sign_in).collect();
-        let lost = |sent: &&Sent| sent.arrived == Arrived::No || sent.overdue && sent.arrived != Arrived::Yes;
+        let came = facts.messages.iter().filter(|sent| sent.arrived == Arrived::Yes);
+        let came: BTreeSet<u32> = came.map(|sent| sent.challenge).collect();
+        let lost = |sent: &&Sent| sent.arrived == Arrived::No || sent.overdue && !came.contains(&sent.challenge);
         let lost = facts.messages.iter().filter(lost).filter(|sent| !typed.contains(&sent.sign_in)).count();
         (lost >= LOST_MIN).then_some(Verdict::NotArriving { lost })
     }

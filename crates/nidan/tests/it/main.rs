@@ -20,6 +20,7 @@ mod links;
 mod mail;
 mod owner;
 mod pages;
+mod parallel;
 mod postgres;
 mod segments;
 mod smpp;
