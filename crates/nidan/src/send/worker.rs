@@ -31,7 +31,8 @@ use crate::app::App;
 use crate::flow::{accounts, fallback, password_known, release};
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
 use crate::store::{
-    Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
+    Body, StoreError, Tx, account, audit, carrier_message, ceremony, idempotency, rate_counter, request, route_day,
+    session,
 };
 
 /// Messages of one channel on their way at once.
@@ -505,6 +506,7 @@ impl Sender {
         // A day's grace: who comes late is told that it is over, not that it never was.
         let over = now.minus(Span::days(1));
         self.forget(over, |tx, before| Box::pin(session::forget(tx, *before))).await?;
+        self.forget(over, |tx, before| Box::pin(audit::forget_nobodys(tx, *before))).await?;
         // By then the latest receipt has come: no message is worth anything for so long.
         self.forget(over, |tx, before| Box::pin(carrier_message::forget(tx, *before))).await?;
         let over = app.day(now.minus(COSTS_KEPT));

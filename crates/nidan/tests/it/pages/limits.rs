@@ -1,7 +1,7 @@
 //! What a person reads when something has run out: places for hashing, a session's time, a page's form token.
 
 use futures_util::FutureExt;
-use nidan::password_hash::{Busy, StoredHash};
+use nidan::password_hash::{Busy, Comer, StoredHash};
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
 use serde_json::json;
@@ -22,7 +22,8 @@ async fn passwords_beyond_the_queue_are_told_when_to_come_back(server: &TestServ
     let fill = || {
         let mut taken = Vec::new();
         loop {
-            let mut asking = Box::pin(hasher.verify(Secret::new("x".to_owned()), StoredHash::of_nobody()));
+            let mut asking =
+                Box::pin(hasher.verify(Comer::Stranger, Secret::new("x".to_owned()), StoredHash::of_nobody()));
             match asking.as_mut().now_or_never() {
                 None => taken.push(asking),
                 Some(refused) => break (taken, refused),
