@@ -83,7 +83,8 @@ async fn t41_what_is_typed_stays_in_its_place(engine: Engine) {
     })
     .await;
     let world = World::new(&server).await;
-    let (account, email) = world.newcomer("owner").await;
+    let (account, _) = world.newcomer("owner").await;
+    let (_, email) = world.newcomer("person").await;
     let methods = format!("/api/v1/accounts/{account}/authenticators");
     let browser = setting_up(&world, &email).await;
     let add = async |phone: &str| {
@@ -124,19 +125,31 @@ async fn t41_what_is_typed_stays_in_its_place(engine: Engine) {
         );
     }
 
-    let text = url::form_urlencoded::parse(&asked.last().expect("one").body).find(|(name, _)| name == "Body");
-    let text = text.expect("a text").1;
-    let code = text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).expect("a code").to_owned();
-    for typed in ODD.iter().chain(&["/", "../"]).flat_map(|odd| spiked(&code, odd)) {
-        refused(&world.confirm(&account, &pending, &typed).await, &typed);
-        let at_no_sign_in = format!("/api/v1/sign-ins/{pending}/code");
-        refused(&world.site.post_json(&at_no_sign_in, &json!({"code": typed})).await, &typed);
-        refused(&browser.post_form("/setup/phone/code", &[("code", &typed)]).await, &typed);
+    let by_site = last_code(&stub);
+    browser.post_form("/setup/phone", &[("phone", NUMBER)]).await.expect(303);
+    server.settled().await;
+    let in_browser = last_code(&stub);
+    for odd in ODD.iter().chain(&["/", "../"]) {
+        for typed in spiked(&by_site, odd) {
+            refused(&world.confirm(&account, &pending, &typed).await, &typed);
+        }
+        for typed in spiked(&in_browser, odd) {
+            refused(&browser.post_form("/setup/phone/code", &[("code", &typed)]).await, &typed);
+        }
     }
     server.settled().await;
-    assert_eq!(stub.asked().len(), asked.len(), "nor for any code");
-    world.confirm(&account, &pending, &code).await.expect(200);
+    assert_eq!(stub.asked().len(), asked.len() + 1, "nor is it asked anything for a code");
+    world.confirm(&account, &pending, &by_site).await.expect(200);
+    browser.post_form("/setup/phone/code", &[("code", &in_browser)]).await.expect(303);
     server.finish().await;
+}
+
+/// The code in what the gateway was asked last.
+fn last_code(stub: &Stub) -> String {
+    let asked = stub.asked();
+    let body = &asked.last().expect("one").body;
+    let text = url::form_urlencoded::parse(body).find(|(name, _)| name == "Body").expect("a text").1;
+    text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).expect("a code").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -109,12 +109,12 @@ fn without_looking(mut work: Work) -> Work {
 
 async fn t44_a_wrong_password_is_the_same_work_for_every_name(server: &TestServer) {
     let world = World::new(server).await;
-    world.owner("known").await;
+    world.owner("twosome").await;
     for (name, account) in [
-        ("without-methods", json!({"email": email("without-methods"), "email_verified": true, "password": PASSWORD})),
-        ("at-its-site", json!({"email": email("at-its-site"), "email_verified": true})),
-        ("imported", json!({"email": email("imported"), "email_verified": true, "password_hash": BCRYPT})),
-        ("imported-too", json!({"email": email("imported-too"), "email_verified": true, "password_hash": BCRYPT})),
+        ("without", json!({"email": email("without"), "email_verified": true, "password": PASSWORD})),
+        ("at-site", json!({"email": email("at-site"), "email_verified": true})),
+        ("import1", json!({"email": email("import1"), "email_verified": true, "password_hash": BCRYPT})),
+        ("import2", json!({"email": email("import2"), "email_verified": true, "password_hash": BCRYPT})),
     ] {
         world.site.post_json("/api/v1/accounts", &account).await;
         let found = world.site.get(&format!("/api/v1/accounts?email={}", email(name).replace('@', "%40"))).await;
@@ -127,11 +127,11 @@ async fn t44_a_wrong_password_is_the_same_work_for_every_name(server: &TestServe
     server.phone.last_email("pending@example.jp").await;
     count_hash_classes(&server.app).await;
 
-    let unknown = wrong_password(server, &world, "nobody").await;
+    let unknown = wrong_password(server, &world, "nowhere").await;
     assert_eq!((unknown.0[0].0, unknown.0[1].0), (401, 422));
     assert_eq!(unknown.1.iter().sum::<i64>(), 8, "each of eight left one row: {:?}", unknown.1);
     assert!(unknown.2.contains_key("nidan::store::audit::APPEND"), "{:?}", unknown.2);
-    for name in ["known", "without-methods", "at-its-site", "imported", "pending", "nobody-either"] {
+    for name in ["twosome", "without", "at-site", "import1", "pending", "neither"] {
         let known = wrong_password(server, &world, name).await;
         assert_eq!(known.0, unknown.0, "answers for {name}");
         assert_eq!(known.1, unknown.1, "rows for {name}");
@@ -151,7 +151,7 @@ async fn t44_a_wrong_password_is_the_same_work_for_every_name(server: &TestServe
 
 async fn t44_a_sign_up_is_the_same_work_for_every_address(server: &TestServer) {
     let world = World::new(server).await;
-    let owner = world.owner("known").await;
+    let owner = world.owner("twosome").await;
     let sign_up = async |address: String| {
         let browser = world.browser();
         browser.get("/sign-up").await.expect(200);

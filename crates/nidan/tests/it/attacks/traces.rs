@@ -253,6 +253,16 @@ impl Running {
         Self { child, address, key, log }
     }
 
+    /// Its process.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A site whose key may do everything.
+    pub(super) fn site(&self) -> Client {
+        Client::site(self.address, &self.key)
+    }
+
     /// Asks it to stop, as an operator does, and gives its log without the times: six digits behind a dot.
     pub(super) fn stop(mut self) -> String {
         let told = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill");
@@ -268,12 +278,7 @@ impl Running {
 /// One life of a server; its answers and log are searched already.
 async fn live(directory: &Directory, url: &str) -> Secrets {
     let running = Running::start(directory, url, "[demo_phone]\nenabled = true\n");
-    let mut life = Life {
-        site: Client::site(running.address, &running.key),
-        running,
-        secrets: Secrets::default(),
-        answers: vec![],
-    };
+    let mut life = Life { site: running.site(), running, secrets: Secrets::default(), answers: vec![] };
     for n in 0..OWNERS {
         life.owner(n).await;
     }

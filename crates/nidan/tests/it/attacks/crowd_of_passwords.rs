@@ -1,0 +1,133 @@
+//! More sign-ins than the machine can hash, bodies of a megabyte, and sockets that say nothing: the shipped program stays small,
+//! turns what is too much away at once, and serves the owner on his device.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::story::sign_in_body;
+use super::traces::Running;
+use crate::app::wait_for;
+use crate::client::Client;
+use crate::postgres::TestDatabase;
+use crate::store::Directory;
+
+const CROWD: usize = 500;
+const EMAIL: &str = "owner@example.jp";
+const PHONE: &str = "+819012345678";
+const PASSWORD: &str = "correct horse battery staple";
+/// What the server may hold beside its hashes, in MiB: itself, 500 connections, and 16 KiB of each body.
+const BESIDE_MIB: usize = 150;
+/// Memory of one hash, in MiB.
+const HASH_MIB: usize = 19;
+
+/// An owner with a device on which the second step was completed; gives its token.
+async fn known_device(running: &Running, site: &Client) -> String {
+    let account = json!({"email": EMAIL, "email_verified": true, "password": PASSWORD});
+    let account = site.post_json("/api/v1/accounts", &account).await.expect(201).text("/id");
+    let methods = format!("/api/v1/accounts/{account}/authenticators");
+    let method = json!({"type": "sms", "role": "primary", "phone": PHONE});
+    let method = site.post_json(&methods, &method).await.expect(201).text("/id");
+    let code = code(running, 1).await;
+    site.post_json(&format!("{methods}/{method}/confirm"), &json!({"code": code})).await.expect(200);
+    let mut begin = sign_in_body(EMAIL);
+    begin["password"] = json!(PASSWORD);
+    let begun = site.post_json("/api/v1/sign-ins", &begin).await.expect(201).text("/id");
+    let code = self::code(running, 2).await;
+    let body = json!({"code": code, "trust_device": true});
+    site.post_json(&format!("/api/v1/sign-ins/{begun}/code"), &body).await.expect(200).text("/device_token")
+}
+
+async fn code(running: &Running, messages: usize) -> String {
+    let reader = Client::browser(running.address);
+    let text = wait_for("an SMS", async || {
+        let shown = reader.get("/demo/phone.json?to=%2B819012345678").await.expect(200).json();
+        let all = shown.as_array().expect("a list");
+        (all.len() == messages).then(|| all[0]["text"].as_str().unwrap_or_default().to_owned())
+    });
+    text.await.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).expect("a code").to_owned()
+}
+
+/// One of the crowd, with a name and a network of its own each time, until the owner is through.
+async fn stranger(site: &Client, number: usize, over: &AtomicBool) -> Vec<u16> {
+    let mut told = Vec::new();
+    while !over.load(Ordering::SeqCst) {
+        let round = told.len();
+        let mut begin = sign_in_body(&format!("nobody{number}.{round}@example.jp"));
+        let length = if number.is_multiple_of(2) { 1_024 } else { 1 << 20 };
+        begin["password"] = json!("x".repeat(length));
+        begin["client"]["ip"] = json!(format!("10.{}.{}.{}", round % 250, number / 250, number % 250 + 1));
+        told.push(site.post_json("/api/v1/sign-ins", &begin).await.status);
+    }
+    told
+}
+
+fn peak_mib(process: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).expect("KiB") / 1_024
+}
+
+async fn withstands(url: &str, directory: &Directory) {
+    let running = Running::start(directory, url, "[demo_phone]\nenabled = true\n");
+    let site = Arc::new(running.site());
+    let mut device = known_device(&running, &site).await;
+    let mut silent = Vec::new();
+    for _ in 0..CROWD {
+        silent.push(TcpStream::connect(running.address).await.expect("a place"));
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let crowd: Vec<_> = (0..CROWD)
+        .map(|number| {
+            let (site, over) = (site.clone(), over.clone());
+            tokio::spawn(async move { stranger(&site, number, &over).await })
+        })
+        .collect();
+    let busy = async || {
+        let mut begin = sign_in_body("somebody@example.jp");
+        begin["client"]["ip"] = json!("192.0.2.77");
+        (site.post_json("/api/v1/sign-ins", &begin).await.status == 503).then_some(())
+    };
+    wait_for("the queue to be full", busy).await;
+    let mut longest = Duration::ZERO;
+    for _ in 0..5 {
+        let mut begin = sign_in_body(EMAIL);
+        begin["password"] = json!(PASSWORD);
+        begin["client"]["device_token"] = Value::from(device.as_str());
+        let started = Instant::now();
+        let entered = site.post_json("/api/v1/sign-ins", &begin).await;
+        longest = longest.max(started.elapsed());
+        assert_eq!((entered.status, entered.text("/status").as_str()), (201, "signed_in"), "{}", entered.body);
+        device = entered.text("/device_token");
+    }
+    over.store(true, Ordering::SeqCst);
+    let told: Vec<u16> = join_all(crowd).await.into_iter().flat_map(|ended| ended.expect("no panic")).collect();
+    let count = |status| told.iter().filter(|told| **told == status).count();
+    let (looked_at, too_large, busy) = (count(401), count(413), count(503));
+    let peak = peak_mib(running.process());
+    println!("{looked_at} looked at, {too_large} too large, {busy} busy; owner {longest:?} at most; peak {peak} MiB");
+    assert_eq!(looked_at + too_large + busy, told.len(), "{told:?}");
+    assert!(looked_at > 0 && too_large >= CROWD / 2 && busy > 0, "{looked_at} {too_large} {busy}");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(peak <= BESIDE_MIB + cores * HASH_MIB, "{peak} MiB");
+    drop(silent);
+    drop(running.stop());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t48_a_crowd_of_passwords_keeps_no_owner_out_on_sqlite() {
+    let directory = Directory::new();
+    let url = format!("sqlite:{}", directory.file().display());
+    withstands(&url, &directory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t48_a_crowd_of_passwords_keeps_no_owner_out_on_postgres() {
+    let (directory, database) = (Directory::new(), TestDatabase::migrated().await);
+    withstands(&database.url_text(), &directory).await;
+}
