@@ -49,7 +49,7 @@ impl Who {
     }
 }
 
-/// The active account of this name. An unknown name takes as many statements as a known.
+/// The active account of this name. An unknown name takes as many statements as a known, and as much time to open.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
     let found = app.db.read(Job::new(app, who), |tx, job| {
         Box::pin(async move {
@@ -60,7 +60,11 @@ pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreErro
             account::load(tx, &job.app, id).await
         })
     });
-    Ok(found.await?.filter(|account| account.active))
+    let found = found.await?;
+    if found.is_none() {
+        account::open_nobody(app);
+    }
+    Ok(found.filter(|account| account.active))
 }
 
 /// The account of this id, active or not.

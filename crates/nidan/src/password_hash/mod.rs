@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_queue_the_answer_is_busy_at_once_and_places_come_back() {
+    async fn t48_beyond_the_queue_the_answer_is_busy_at_once_and_places_come_back() {
         let hasher = PasswordHasher::with_queue(1, 1, Counter::default());
         let ask = || hasher.verify(Comer::Stranger, secret("x"), StoredHash::of_nobody());
         let (first, second, third) = tokio::join!(ask(), ask(), ask());
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_known_device_waits_for_no_crowd() {
+    async fn t48_a_known_device_waits_for_no_crowd() {
         let hasher = PasswordHasher::with_queue(1, 3, Counter::default());
         let core = hasher.cores.clone().acquire_owned().await.expect("free");
         let ask = |comer| Box::pin(hasher.verify(comer, secret("x"), StoredHash::of_nobody()));

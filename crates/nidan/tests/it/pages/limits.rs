@@ -10,12 +10,12 @@ use super::person::{EMAIL, PASSWORD, PHONE, Person, leads_to};
 use crate::app::{TestServer, on_both_databases};
 
 on_both_databases! {
-    passwords_beyond_the_queue_are_told_when_to_come_back
+    t48_passwords_beyond_the_queue_are_told_when_to_come_back
     a_session_ends_unused_and_in_any_case
     a_form_that_is_too_old_is_told_what_to_do
 }
 
-async fn passwords_beyond_the_queue_are_told_when_to_come_back(server: &TestServer) {
+async fn t48_passwords_beyond_the_queue_are_told_when_to_come_back(server: &TestServer) {
     let (site, browser) = (server.site().await, server.browser());
     // Every place is taken by somebody who does not go on: the queue stays full, and no core works.
     let hasher = &server.app.passwords;
