@@ -1,11 +1,14 @@
 //! Hashing of passwords: Argon2id in a pool with as many places as cores and a short queue before it.
 //!
 //! A hash costs 19 MiB and some 25 ms of a core. Whoever sends more sign-ins than the machine can hash gets [`Busy`] at
-//! once, and everybody else stays quick (ASVS 15.2.2): above all owners on their known devices, who queue with no stranger. The memory belongs to one hash and goes with it, so that an
-//! idle server is small.
+//! once, and everybody else stays quick (ASVS 15.2.2): above all owners on their known devices, who queue with no stranger.
+//! Memory is taken by the first hash on each core and kept, so that a server that was never asked is small.
 
 mod classes;
+mod memory;
 mod stored;
+
+use memory::Memory;
 
 pub use classes::HashClasses;
 pub use stored::{NotImportable, StoredHash};
@@ -71,6 +74,7 @@ pub struct PasswordHasher {
     known: Arc<Semaphore>,
     /// Places for those who work.
     cores: Arc<Semaphore>,
+    memory: Memory,
     done: Counter,
 }
 
@@ -84,15 +88,16 @@ impl PasswordHasher {
     fn with_queue(cores: usize, queue: usize, done: Counter) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
         let (strangers, known) = (places(cores + queue), places(cores + queue));
-        Self { strangers, turns: places(cores), known, cores: places(cores), done }
+        Self { strangers, turns: places(cores), known, cores: places(cores), memory: Memory::default(), done }
     }
 
     /// Hashes a normalised password under a fresh random salt. The text is stored sealed.
     pub async fn hash(&self, password: Secret<String>, salt: [u8; SALT_BYTES]) -> Result<Secret<String>, Busy> {
+        let memory = self.memory.clone();
         self.run(Comer::Stranger, move || {
             let mut tag = [0; TAG_BYTES];
-            current()
-                .hash_password_into(password.expose().as_bytes(), &salt, &mut tag)
+            memory
+                .hash(&current(), (password.expose().as_bytes(), &salt), &mut tag)
                 .expect("salt and tag have lengths that Argon2 takes, and a password is shorter than 4 GiB");
             Secret::new(write(&salt, &tag))
         })
@@ -103,8 +108,9 @@ impl PasswordHasher {
     ///
     /// A hash that was imported takes the time of its own parameters until the first sign-in replaces it.
     pub async fn verify(&self, comer: Comer, password: Secret<String>, stored: StoredHash) -> Result<Verified, Busy> {
+        let memory = self.memory.clone();
         self.run(comer, move || {
-            let ok = stored.is_of(&password);
+            let ok = stored.is_of(&memory, &password);
             Verified { ok, rehash_wanted: ok && !stored.is_current() }
         })
         .await

@@ -14,7 +14,7 @@ use super::half_way::setting_up;
 use super::story::World;
 use crate::app::{TestServer, wide};
 use crate::client::Answer;
-use crate::gateways::stub::{Reply, Stub};
+use crate::gateways::stub::{Asked, Reply, Stub};
 
 const NUMBER: &str = "090-1234-5678";
 const E164: &str = "+819012345678";
@@ -74,6 +74,16 @@ fn spiked(text: &str, odd: &str) -> [String; 3] {
     [format!("{odd}{text}"), format!("{}{odd}{}", &text[..3], &text[3..]), format!("{text}{odd}")]
 }
 
+/// What went to the gateway for the one number: each value in its own field, encoded.
+fn encoded(asked: &Asked) {
+    assert_eq!(asked.line, "POST /2010-04-01/Accounts/AC1/Messages.json");
+    let body = String::from_utf8(asked.body.clone()).expect("a form");
+    assert!(body.contains("To=%2B819012345678&") || body.ends_with("To=%2B819012345678"), "encoded: {body}");
+    let fields: Vec<(String, String)> = url::form_urlencoded::parse(&asked.body).into_owned().collect();
+    let by_name: BTreeMap<&str, &str> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!((by_name["To"], by_name["From"], fields.len()), (E164, "+815012345678", by_name.len()), "{fields:?}");
+}
+
 async fn t41_what_is_typed_stays_in_its_place(engine: Engine) {
     let stub = Stub::start(vec![Reply::Json(201, json!({"sid": "SM1"}))]).await;
     let server = TestServer::start_with(engine, |settings| {
@@ -111,19 +121,7 @@ async fn t41_what_is_typed_stays_in_its_place(engine: Engine) {
     }
     let asked = stub.asked();
     assert_eq!(asked.len(), 3 * DROPPED.len());
-    for asked in &asked {
-        assert_eq!(asked.line, "POST /2010-04-01/Accounts/AC1/Messages.json");
-        let body = String::from_utf8(asked.body.clone()).expect("a form");
-        assert!(body.contains("To=%2B819012345678&") || body.ends_with("To=%2B819012345678"), "encoded: {body}");
-        let fields: Vec<(String, String)> = url::form_urlencoded::parse(&asked.body).into_owned().collect();
-        let by_name: BTreeMap<&str, &str> =
-            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(
-            (by_name["To"], by_name["From"], fields.len()),
-            (E164, "+815012345678", by_name.len()),
-            "{fields:?}"
-        );
-    }
+    asked.iter().for_each(encoded);
 
     let by_site = last_code(&stub);
     browser.post_form("/setup/phone", &[("phone", NUMBER)]).await.expect(303);

@@ -105,7 +105,7 @@ fn pairs() -> usize {
 }
 
 async fn tells_nothing(url: &str, directory: &Directory) {
-    let running = Running::start(directory, url, "[demo_phone]\nenabled = true\n");
+    let running = Running::logging("info", directory, url, "[demo_phone]\nenabled = true\n");
     let (site, pairs) = (running.site(), pairs());
     for number in (0..pairs.div_ceil(TRIES)).chain(5_000..5_000 + pairs.div_ceil(10 * TRIES)) {
         let account = json!({"email": format!("known{number:04}@example.jp"), "email_verified": true, "password_hash": PASSWORD_HASH});

@@ -227,6 +227,11 @@ pub(super) fn nidan(directory: &Directory) -> Command {
 impl Running {
     /// On the database at `url`, with these further settings.
     pub(super) fn start(directory: &Directory, url: &str, further: &str) -> Self {
+        Self::logging("trace", directory, url, further)
+    }
+
+    /// Likewise, with a log of this level.
+    pub(super) fn logging(level: &str, directory: &Directory, url: &str, further: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("bound");
         drop(free);
@@ -245,7 +250,7 @@ impl Running {
         let key = printed.split_whitespace().find(|word| word.starts_with("nsk_")).expect("a key").to_owned();
         let log = directory.path().join("log");
         let mut serve = nidan(directory);
-        serve.args(["serve", "--config", "nidan.toml"]).stdout(Stdio::piped());
+        serve.env("NIDAN_LOG", level).args(["serve", "--config", "nidan.toml"]).stdout(Stdio::piped());
         let mut child = serve.stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("it starts");
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
@@ -256,6 +261,11 @@ impl Running {
     /// Its process.
     pub(super) fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A key that may do everything.
+    pub(super) fn key(&self) -> &str {
+        &self.key
     }
 
     /// A site whose key may do everything.
