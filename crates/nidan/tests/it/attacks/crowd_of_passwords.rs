@@ -21,7 +21,10 @@ use crate::client::Client;
 use crate::postgres::TestDatabase;
 use crate::store::Directory;
 
-const CROWD: usize = 500;
+/// Strangers for each core: a fifth of them bring a megabyte, the others are more than there are places for hashing.
+const CROWD_PER_CORE: usize = 100;
+/// Sockets on which nothing is ever said.
+const SILENT: usize = 500;
 const EMAIL: &str = "owner@example.jp";
 const PHONE: &str = "+819012345678";
 const PASSWORD: &str = "correct horse battery staple";
@@ -107,11 +110,12 @@ async fn withstands(url: &str, directory: &Directory) {
     let site = running.site();
     let mut device = known_device(&running, &site).await;
     let mut silent = Vec::new();
-    for _ in 0..CROWD {
+    for _ in 0..SILENT {
         silent.push(TcpStream::connect(running.address).await.expect("a place"));
     }
     let (over, full) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let crowd: Vec<_> = (0..CROWD)
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let crowd: Vec<_> = (0..cores * CROWD_PER_CORE)
         .map(|number| {
             let (running, over, full) = (running.clone(), over.clone(), full.clone());
             tokio::spawn(async move { stranger(&running, number, (&over, &full)).await })
@@ -144,7 +148,6 @@ async fn withstands(url: &str, directory: &Directory) {
     );
     assert_eq!(looked_at + too_large + busy + cut, told.len(), "{told:?}");
     assert!(looked_at > 0 && too_large > 0 && busy > 0, "{looked_at} {too_large} {busy}");
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     assert!(peak <= BESIDE_MIB + cores * HASH_MIB, "{peak} MiB");
     drop(silent);
     drop(Arc::into_inner(running).expect("the crowd is gone").stop());
