@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use nidan::app::Clock;
@@ -12,7 +12,7 @@ use nidan_core::totp::{code_at, step_at};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::story::{seed_in, sign_in_body};
 use super::traces::Running;
@@ -105,6 +105,7 @@ fn peak_mib(process: u32) -> usize {
     line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).expect("KiB") / 1_024
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of docs/measurements.md")]
 async fn withstands(url: &str, directory: &Directory) {
     let running = Arc::new(Running::logging("info", directory, url, "[demo_phone]\nenabled = true\n"));
     let site = running.site();

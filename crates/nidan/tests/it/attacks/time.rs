@@ -6,10 +6,11 @@
 //! many pairs as show half a millisecond for sure.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nidan::app::Random;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::story::sign_in_body;
 use super::traces::Running;
@@ -104,6 +105,7 @@ fn pairs() -> usize {
     std::env::var("NIDAN_TEST_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(80)
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of docs/measurements.md")]
 async fn tells_nothing(url: &str, directory: &Directory) {
     let running = Running::logging("info", directory, url, "[demo_phone]\nenabled = true\n");
     let (site, pairs) = (running.site(), pairs());
