@@ -86,7 +86,7 @@ impl App {
     ) -> Result<(Arc<Self>, UnboundedReceiver<Leased>), TextsDamaged> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (outbox, messages) = unbounded_channel();
-        let metrics = Metrics::default();
+        let metrics = Metrics::new(db.statements());
         let app = Self {
             db,
             keys: Arc::new(keys),

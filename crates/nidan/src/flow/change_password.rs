@@ -16,6 +16,7 @@ use super::lane::{self, Shut};
 use super::sign_in::is_password;
 use super::{FlowError, Job, Origin, accounts, notice, record};
 use crate::app::App;
+use crate::password_hash::Comer;
 use crate::store::account::{self, Account};
 use crate::store::message::Leased;
 use crate::store::{StoreError, Tx, device, session};
@@ -80,7 +81,7 @@ pub async fn change(app: &Arc<App>, change: ChangePassword) -> Result<Changed, F
         Ok(counted) => counted,
         Err(shut) => return Ok(Changed::Later(shut)),
     };
-    match is_password(app, &change.current, (None, Some(&account)), &change.origin).await {
+    match is_password(app, (&change.current, Comer::KnownDevice), (None, Some(&account)), &change.origin).await {
         Ok(true) => budget::complete(app, counted).await?,
         Ok(false) => return Ok(Changed::WrongCurrent),
         Err(error) => {

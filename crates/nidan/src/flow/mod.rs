@@ -103,6 +103,17 @@ async fn record(
     audit::append(tx, account, app.new_event_id(now), (event, &facts), now).await
 }
 
+/// Writes down that `event` happened at a name that nobody has.
+async fn record_for_nobody(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (event, origin): (Event, &Origin),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let facts = Facts { client: origin.client.clone(), about: None };
+    audit::append_for_nobody(tx, app, app.new_event_id(now), (event, &facts), now).await
+}
+
 /// A flow's input with the server it runs on: what a transaction's body gets.
 struct Job<I> {
     app: Arc<App>,

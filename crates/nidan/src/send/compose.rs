@@ -40,11 +40,10 @@ impl Job {
         let Some(account) = account::load(tx, app, leased.account).await? else { return Ok(None) };
         let wired = message::wire(tx, &account, leased, &route.name, app.clock.now()).await?;
         let Some(outgoing) = wired else { return Ok(None) };
+        // Also where no code is written: that an address has an account is not to show in what its letter costs.
         let sent = match outgoing.challenge {
-            Some(id) if outgoing.kind.carries_code() || outgoing.kind == MessageKind::ReleaseSecret => {
-                ceremony::challenge(tx, account.id, id).await?
-            }
-            _ => None,
+            Some(id) => ceremony::challenge(tx, account.id, id).await?,
+            None => None,
         };
         if sent.is_none() && outgoing.kind.carries_code() {
             return Err(StoreError::corrupt("message.challenge_id", "no challenge for a message with a code"));
@@ -52,7 +51,7 @@ impl Job {
         let (mut code, mut tag, mut release) = (None, String::new(), None);
         if let Some(sent) = sent.as_ref().filter(|_| outgoing.kind == MessageKind::ReleaseSecret) {
             release = Some(release::secret(app, sent.key_version, sent.id)?);
-        } else if let Some(sent) = sent {
+        } else if let Some(sent) = sent.filter(|_| outgoing.kind.carries_code()) {
             let binding = Binding {
                 challenge: sent.id,
                 purpose: purpose(outgoing.kind),

@@ -4,7 +4,7 @@ use nidan_core::time::{Span, Timestamp};
 
 use crate::app::App;
 use crate::store::{
-    Body, StoreError, account, carrier_message, ceremony, idempotency, message, notice, rate_counter, request,
+    Body, StoreError, account, audit, carrier_message, ceremony, idempotency, message, notice, rate_counter, request,
     route_day, session,
 };
 
@@ -35,6 +35,7 @@ async fn try_to_sweep(app: &App) -> Result<(), StoreError> {
     // A day's grace: who comes late is told that it is over, not that it never was.
     let over = now.minus(Span::days(1));
     forget(app, over, |tx, before| Box::pin(session::forget(tx, *before))).await?;
+    forget(app, over, |tx, before| Box::pin(audit::forget_nobodys(tx, *before))).await?;
     // By then the latest receipt has come: no message is worth anything for so long.
     forget(app, over, |tx, before| Box::pin(carrier_message::forget(tx, *before))).await?;
     let over = app.day(now.minus(COSTS_KEPT));

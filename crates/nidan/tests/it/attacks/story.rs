@@ -363,6 +363,11 @@ impl SignIn<'_> {
         self.world.site.post_json_at_once(&path, &bodies).await.iter().map(Said::at_site).collect()
     }
 
+    /// What the site is answered when it passes a code on.
+    pub async fn post_code(&self, code: &str) -> Answer {
+        self.world.site.post_json(&format!("/api/v1/sign-ins/{}/code", self.id), &json!({"code": code})).await
+    }
+
     /// Another method is to be used.
     pub async fn turn_to(&self, method: &str) {
         match self.door {

@@ -1,6 +1,7 @@
 //! What a stranger with the right password gets, and what the owner keeps: through HTTP alone, on both databases, with the clock
 //! in the test's hand.
 
+mod lock_out;
 mod new_password;
 mod notices;
 mod passwords;
