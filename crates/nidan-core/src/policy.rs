@@ -174,6 +174,9 @@ pub struct Policy {
     pub device_guesses_day_max: u8,
     /// Wrong codes in the life of its token, after which it is forgotten: its copy may be at work.
     pub device_guesses_life_max: u8,
+    /// After a wrong code of an unknown device, how long until its owner is told, unless the sign-in was completed by then: long
+    /// enough to type it again, and less than the minute in which a thief tries five.
+    pub wrong_code_told_after: Span,
     /// Wrong codes from unknown devices in 10 minutes, over all accounts, that are never an alarm.
     pub breaker_failures_min: u32,
     /// How many times the usual of this hour is no alarm, where that is more. Beyond it everybody unknown types eight
@@ -287,6 +290,7 @@ const DEFAULT: Policy = Policy {
     ladder_wait_max: Span::days(1),
     device_guesses_day_max: 10,
     device_guesses_life_max: 20,
+    wrong_code_told_after: Span::seconds(30),
     breaker_failures_min: 500,
     breaker_median_times: 5,
     breaker_calm: Span::minutes(60),

@@ -110,7 +110,7 @@ email-password-known-summary-body =
 
 email-second-step-missed-title = A sign-in was not completed
 email-second-step-missed-body =
-    Somebody entered the right password of your account at { $brand } on a device that we do not know, but not the code.
+    Somebody entered the right password of your account at { $brand } on a device that we do not know, but not the right code.
 
     If it was you: there is nothing to do.
 

@@ -107,7 +107,7 @@ email-password-known-summary-body =
 
 email-second-step-missed-title = 完了しなかったログインがあります
 email-second-step-missed-body =
-    { $brand }のアカウントに、初めての端末で正しいパスワードが入力されましたが、確認コードは入力されませんでした。
+    { $brand }のアカウントに、初めての端末で正しいパスワードが入力されましたが、正しい確認コードは入力されませんでした。
 
     ご本人の場合: 何もする必要はありません。
 

@@ -325,6 +325,8 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     number device_guesses_day_max "device_guesses_day_max" 5..=50, "Wrong codes in 24 hours on one known device.";
     number device_guesses_life_max "device_guesses_life_max" 5..=250,
         "Wrong codes in the life of a known device, after which it is forgotten.";
+    seconds wrong_code_told_after "wrong_code_told_after_seconds" 0..=DAY,
+        "After a wrong code of an unknown device, how long until its owner is told, unless signed in by then.";
     number breaker_failures_min "breaker_failures_min" 10..=1_000_000,
         "Wrong codes from unknown devices in 10 minutes, over all accounts, that are never an alarm.";
     number breaker_median_times "breaker_median_times" 1..=100,

@@ -99,7 +99,7 @@ async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
     let Ran { outcome, messages, guess, completed } = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
     if let Some(charged_to) = guess {
-        guesses::wrong(app, charged_to, app.clock.now());
+        guesses::wrong(app, (ceremony, charged_to), app.clock.now());
     }
     complete(app, completed).await;
     match outcome {

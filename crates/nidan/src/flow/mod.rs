@@ -44,6 +44,7 @@ pub mod session;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
+pub mod wrong_code;
 
 /// The server could not do its work: logged once at the edge, shown as "try again".
 #[derive(Debug, thiserror::Error)]

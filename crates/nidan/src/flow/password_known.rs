@@ -109,9 +109,11 @@ async fn look_at(app: &Arc<App>, left: Left) -> Result<(), FlowError> {
     let job = Job::new(app, left);
     let (missed, messages) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
-    if !missed {
-        return Ok(());
-    }
+    if missed { tell_missed(app, left).await } else { Ok(()) }
+}
+
+/// Tells the owner that somebody had the right password and no code, unless that was told within the hour.
+pub(super) async fn tell_missed(app: &Arc<App>, left: Left) -> Result<(), FlowError> {
     let budgets = vec![nidan_core::budget::of_notice(left.account)];
     if let Admission::Admitted(_) = budget::admit(app, budgets).await? {
         let claimed = app.db.transact(Job::new(app, left), |tx, job| Box::pin(job.missed(tx))).await?;

@@ -12,5 +12,6 @@ pub mod receipts;
 pub mod route;
 pub mod smpp;
 pub mod smtp;
+pub mod sweep;
 pub mod text;
 pub mod worker;
