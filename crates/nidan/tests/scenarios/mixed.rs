@@ -164,7 +164,7 @@ impl Play {
             Act::Disowns => {
                 let Account { owner, home, story, .. } = &mut self.accounts[which];
                 story.unclear = true;
-                let said = Disown { account: owner.id, origin: home.origin() };
+                let said = Disown { account: owner.id, device: None, origin: home.origin() };
                 disown(&self.world.app, said).await.expect("no failure");
             }
             Act::Bot { at_owner } => self.bot(which, at_owner).await,

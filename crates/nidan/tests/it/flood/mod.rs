@@ -10,7 +10,7 @@ use serde_json::json;
 
 use self::history::{History, asker};
 use crate::app::{TestServer, on_both_databases};
-use crate::pages::person::leads_to;
+use crate::pages::person::{EMAIL, PHONE, leads_to};
 
 on_both_databases! {
     a_quiet_day
@@ -216,6 +216,9 @@ async fn what_was_not_me_ends(server: &TestServer) {
     assert!(!heard.contains("/not-me\""), "said once: {heard}");
     let noticed = history.person.browser.get("/security/messages?notice=not-me").await.expect(200).body;
     assert!(noticed.contains("role=\"status\">途中のログインを終わらせ"), "{noticed}");
+    assert!(noticed.contains("href=\"/security/password\""), "the one thing to do: {noticed}");
+    assert!(server.phone.last_sms(PHONE).await.text.contains("正しいパスワードでのログインを3回止めました"));
+    assert!(server.phone.last_email(EMAIL).await.whole_text().contains("照会番号"));
 }
 
 async fn the_ledger_is_its_owners(server: &TestServer) {
