@@ -26,7 +26,7 @@ sql! {
     WIRE = "UPDATE message SET wired_ms = $4, route = $5, wires = wires + 1
              WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1 AND wired_ms IS NULL
          RETURNING challenge_id, n, kind, channel, language, destination, serial, expires_ms";
-    LETTER = "SELECT channel, destination, expires_ms FROM message WHERE account_id = $1 AND message_id = $2 AND epoch = $3
+    LETTER = "SELECT kind, channel, destination, expires_ms FROM message WHERE account_id = $1 AND message_id = $2 AND epoch = $3
                  AND state = 1 AND wired_ms IS NULL";
     RENEW = "UPDATE message SET lease_ms = $4 WHERE account_id = $1 AND message_id = $2 AND epoch = $3 AND state = 1";
     UNWIRE = "UPDATE message SET wired_ms = NULL, passed_by = route, route = NULL, wires = wires - 1
@@ -242,6 +242,8 @@ fn state(row: &Row, place: usize) -> Result<State, StoreError> {
 
 /// What decides by which route a message goes.
 pub struct Letter {
+    /// What it says.
+    pub kind: MessageKind,
     /// How it goes.
     pub channel: Channel,
     /// Where it goes.
@@ -256,9 +258,10 @@ pub struct Letter {
 pub async fn letter(tx: &mut Tx<'_>, account: &Account, leased: Leased) -> Result<Option<Letter>, StoreError> {
     let row = tx.optional(&LETTER, &[leased.account.into(), leased.id.into(), leased.epoch.into()]).await?;
     let Some(row) = row else { return Ok(None) };
-    let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(1)?)?;
+    let (kind, channel) = kind_and_channel(&row, 0, 1)?;
+    let destination = account.sealing().open_text(DESTINATION, leased.id.as_bytes(), row.blob(2)?)?;
     let failed_routes = failed_routes(tx, leased.account, leased.id).await?;
-    Ok(Some(Letter { channel: channel(&row, 0)?, destination, expires_at: row.time(2)?, failed_routes }))
+    Ok(Some(Letter { kind, channel, destination, expires_at: row.time(3)?, failed_routes }))
 }
 
 /// Keeps a message for its worker until `lease_until`; `false` if another has it.

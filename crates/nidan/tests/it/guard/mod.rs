@@ -1,7 +1,9 @@
 //! What a stranger with the right password gets, and what the owner keeps: through HTTP alone, on both databases, with the clock
 //! in the test's hand.
 
+mod budgets;
 mod passwords;
+mod sources;
 mod thief;
 
 use nidan_core::time::Span;
