@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use futures_util::future::join_all;
 use nidan::store::Engine;
 use nidan_core::time::Span;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::owner::{Owner, PHONE};
 on_both_databases! {
     guarded
     a_known_device_gets_six_an_hour_and_twelve_a_day
+    of_many_sign_ins_at_once_six_get_a_message
     an_unknown_device_gets_three_then_one_an_hour_and_six_a_day
     an_address_gets_three_mails_an_hour_and_six_a_day
     a_number_is_not_used_up_by_any_number_of_accounts
@@ -29,13 +31,13 @@ on_both_databases! {
 const HOUR: Span = Span::minutes(71);
 
 /// Lets time pass once everything is sent: a code that dies on its way is not.
-async fn later(server: &TestServer, span: Span) {
+pub(super) async fn later(server: &TestServer, span: Span) {
     server.settled().await;
     server.clock.advance(span);
 }
 
 /// Why a sign-in was begun without a message; none: it was not.
-fn refused(begun: &Answer) -> Option<String> {
+pub(super) fn refused(begun: &Answer) -> Option<String> {
     let document = begun.json();
     assert_eq!(
         document["status"],
@@ -46,13 +48,14 @@ fn refused(begun: &Answer) -> Option<String> {
 }
 
 /// What the ledger of an account says of its newest message: why it was not sent.
-async fn newest(site: &Client, at: &str) -> Value {
+pub(super) async fn newest(site: &Client, at: &str) -> Value {
     let listed = site.get(&format!("{at}/messages")).await.expect(200).json();
     let message = &listed["messages"][0];
+    assert!(message["destination"].is_string(), "it says where it would have gone: {message}");
     json!([message["state"], message["reason"], message["cause"]["kind"]])
 }
 
-fn suppressed(reason: &str, cause: &str) -> Value {
+pub(super) fn suppressed(reason: &str, cause: &str) -> Value {
     json!(["suppressed", reason, cause])
 }
 
@@ -82,6 +85,14 @@ async fn a_known_device_gets_six_an_hour_and_twelve_a_day(server: &TestServer) {
     assert_eq!(refused(&begin(&scene).await).as_deref(), Some("known_device_full"), "twelve a day");
     server.settled().await;
     assert_eq!(scene.arrived().0, 7);
+}
+
+async fn of_many_sign_ins_at_once_six_get_a_message(server: &TestServer) {
+    let scene = Scene::new(server).await;
+    let begun = join_all((0..10).map(|_| scene.owner.sign_in_from(&scene.site, &scene.device))).await;
+    assert_eq!(begun.iter().filter(|begun| refused(begun).is_none()).count(), 6);
+    server.settled().await;
+    assert_eq!(scene.arrived().0, 6);
 }
 
 /// Presses "send again" as soon as it may be.
@@ -159,7 +170,7 @@ async fn look_away(server: &TestServer, accounts: usize) {
 
 impl Owner {
     /// The password from a device that completed the second step before.
-    async fn sign_in_from(&self, site: &Client, device: &str) -> Answer {
+    pub(super) async fn sign_in_from(&self, site: &Client, device: &str) -> Answer {
         let mut body = self.password();
         body["client"]["device_token"] = Value::from(device);
         site.post_json("/api/v1/sign-ins", &body).await.expect(201)
@@ -240,7 +251,7 @@ async fn set_up(site: &Client, at: &str, number: &str, ip: Ipv4Addr) -> Option<S
     }
 }
 
-const HERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(super) const HERE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 
 async fn a_number_that_is_not_verified_gets_three_a_day(server: &TestServer) {
     let site = server.site().await;
@@ -306,28 +317,34 @@ async fn a_block_of_numbers_of_which_few_are_finished_is_closed_for_a_day(server
 }
 
 /// Sign-ins of accounts that came with their numbers, whose passwords the site checks.
-struct Crowd<'a> {
+pub(super) struct Crowd<'a> {
     server: &'a TestServer,
     site: Client,
     owners: Vec<nidan::bench::seed::Owner>,
 }
 
 impl<'a> Crowd<'a> {
-    async fn new(server: &'a TestServer, count: usize) -> Self {
+    pub(super) async fn new(server: &'a TestServer, count: usize) -> Self {
         let hash = nidan_core::secret::Secret::new(crate::app::PASSWORD_HASH.to_owned());
         let owners = nidan::bench::seed::owners(&server.app, count, &hash).await.expect("owners");
         Self { server, site: server.site().await, owners }
     }
 
+    /// Why a sign-in was begun without a message, if it was.
     async fn begin(&self, n: usize, ip: Ipv4Addr) -> Option<String> {
+        refused(&self.ask(n, ip).await)
+    }
+
+    /// Begins a sign-in from an unknown device.
+    pub(super) async fn ask(&self, n: usize, ip: Ipv4Addr) -> Answer {
         let account = json!({"id": self.owners[n].account.to_string()});
         let client = json!({"ip": ip, "user_agent": ""});
         let body = json!({"account": account, "password_verified": true, "client": client});
-        refused(&self.site.post_json("/api/v1/sign-ins", &body).await.expect(201))
+        self.site.post_json("/api/v1/sign-ins", &body).await.expect(201)
     }
 
     /// How many SMS with a code there were.
-    async fn sent(&self) -> usize {
+    pub(super) async fn sent(&self) -> usize {
         self.server.settled().await;
         for owner in &self.owners {
             self.server.phone.take(&owner.email);
@@ -350,7 +367,7 @@ async fn a_source_begins_twenty_sign_ins_an_hour_of_which_few_are_finished(serve
 }
 
 /// One server on each database, with a policy of its own.
-async fn with_policy(change: impl Fn(&mut nidan_core::policy::Policy), test: impl AsyncFn(&TestServer)) {
+pub(super) async fn with_policy(change: impl Fn(&mut nidan_core::policy::Policy), test: impl AsyncFn(&TestServer)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let server = TestServer::start_with(engine, |settings| change(&mut settings.policy)).await;
         test(&server).await;

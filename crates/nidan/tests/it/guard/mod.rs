@@ -2,6 +2,7 @@
 //! in the test's hand.
 
 mod budgets;
+mod ladder;
 mod passwords;
 mod sources;
 mod thief;
