@@ -19,9 +19,10 @@ after(async () => {
   await server?.stop();
 });
 
-for (const [language, size] of [['ja', SIZES[0]], ['en', SIZES[1]]]) {
-  test(`an owner reads the record of messages: ${language}`, async () => {
-    const reader = await Reader.open(browser, server, { language, size, name: `messages-${language}` });
+for (const [language, size, javaScript] of [['ja', SIZES[0], true], ['en', SIZES[1], true], ['ja', SIZES[0], false]]) {
+  const name = `messages-${language}${javaScript ? '' : '-nojs'}`;
+  test(`an owner reads the record of messages: ${name}`, async () => {
+    const reader = await Reader.open(browser, server, { language, size, javaScript, name });
     const owner = new Owner(server);
     await owner.signUp(reader);
     await reader.goto('/security');

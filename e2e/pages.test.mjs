@@ -26,7 +26,7 @@ for (const language of ['ja', 'en']) {
   test(`pages for whoever is not signed in: ${language}`, async () => {
     const reader = await open(`outside-${language}`, language, SIZES[0]);
     const titles = new Set();
-    for (const path of ['/demo', '/demo/phone', '/sign-up', '/sign-in']) {
+    for (const path of ['/demo', '/demo/phone', '/sign-up', '/sign-in', '/notice']) {
       await reader.goto(path);
       await reader.looksAt(path, path.slice(1).replaceAll('/', '-'));
       titles.add(await reader.page.title());
@@ -34,7 +34,7 @@ for (const language of ['ja', 'en']) {
     assert.equal((await reader.page.goto('/nowhere')).status(), 404);
     await reader.looksAt('/nowhere', 'not-found');
     titles.add(await reader.page.title());
-    assert.equal(titles.size, 5, 'each page has a title of its own');
+    assert.equal(titles.size, 6, 'each page has a title of its own');
     await reader.goto('/');
     await reader.looksAt('/sign-in', 'led-here');
     await reader.close();

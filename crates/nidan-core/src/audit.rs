@@ -37,6 +37,10 @@ pub enum Event {
     DeviceRevoked,
     /// An old token of a device was used after its successor: the device was ended.
     DeviceTokenReused,
+    /// A device was ended, after too many wrong codes on it.
+    DeviceGuessed,
+    /// The password was changed by its owner.
+    PasswordChanged,
     /// Signed out.
     SignedOut,
     /// A session was ended by its owner.
@@ -45,7 +49,7 @@ pub enum Event {
     SignedOutEverywhere,
 }
 
-const EVENTS: [(Event, &str); 20] = [
+const EVENTS: [(Event, &str); 22] = [
     (Event::AccountCreated, "account_created"),
     (Event::AccountChanged, "account_changed"),
     (Event::EmailConfirmed, "email_confirmed"),
@@ -63,6 +67,8 @@ const EVENTS: [(Event, &str); 20] = [
     (Event::DeviceTrusted, "device_trusted"),
     (Event::DeviceRevoked, "device_revoked"),
     (Event::DeviceTokenReused, "device_token_reused"),
+    (Event::DeviceGuessed, "device_guessed"),
+    (Event::PasswordChanged, "password_changed"),
     (Event::SignedOut, "signed_out"),
     (Event::SessionRevoked, "session_revoked"),
     (Event::SignedOutEverywhere, "signed_out_everywhere"),

@@ -16,6 +16,9 @@ use crate::policy::Policy;
 use crate::secret::Secret;
 use crate::time::{Span, Timestamp};
 
+mod of_notices;
+pub use of_notices::{of_notice, of_reference};
+
 const HOUR: Span = Span::minutes(60);
 const DAY: Span = Span::days(1);
 const MONTH: Span = Span::days(30);
@@ -82,6 +85,12 @@ pub enum Kind {
     NoticeHour = 28,
     /// Secrets of a letter that were typed in one sign-in.
     ReleaseTries = 29,
+    /// Wrong references from a source, by the hour.
+    ReferencesSource = 40,
+    /// Wrong references from the network around it, by the hour.
+    ReferencesNetwork = 41,
+    /// Wrong references from everybody, by the hour.
+    References = 42,
 }
 
 /// Why a message was not sent, or a password not looked at. Its name is the reason of the `suppressed` message in the ledger.
@@ -131,6 +140,8 @@ pub enum Suppressed {
     PasswordsFull,
     /// Wrong passwords for too many accounts from this source.
     PasswordsSourceFull,
+    /// Too many wrong references of notices.
+    ReferencesFull,
 }
 
 /// What is still possible for an owner.
@@ -165,7 +176,7 @@ impl StillPossible {
 }
 
 /// Every reason with its stable name and what is still possible.
-const REASONS: [(Suppressed, &str, &[StillPossible]); 22] = {
+const REASONS: [(Suppressed, &str, &[StillPossible]); 23] = {
     use StillPossible::{Finish, KnownDevice, MailSecret, OtherNumber, Wait, WithoutMessage};
     use Suppressed as S;
     [
@@ -191,6 +202,7 @@ const REASONS: [(Suppressed, &str, &[StillPossible]); 22] = {
         (S::ReleasesFull, "releases_full", &[Wait, WithoutMessage, KnownDevice]),
         (S::PasswordsFull, "passwords_full", &[MailSecret, KnownDevice]),
         (S::PasswordsSourceFull, "passwords_source_full", &[Wait, KnownDevice]),
+        (S::ReferencesFull, "references_full", &[Wait, KnownDevice]),
     ]
 };
 
@@ -526,11 +538,6 @@ pub const fn money_cap(kind: MessageKind, day_max: i64, policy: &Policy) -> i64 
 const fn left_to(lane: Lane, day_max: i64, policy: &Policy) -> i64 {
     let kept = day_max.saturating_mul(policy.money_kept_percent as i64) / 100;
     if lane.signs_in() { day_max } else { day_max - kept }
-}
-
-/// The budget of a letter about a right password without a code: one an hour is enough to be warned by.
-pub fn of_notice(account: AccountId) -> Budget {
-    Budget::new(Kind::NoticeHour, &[account.as_bytes()], rolling(1, HOUR), Suppressed::MailAccountFull).staying()
 }
 
 /// The budget of a typed secret of a letter, taken *before* it is looked at: a sign-in takes as many as it takes codes.

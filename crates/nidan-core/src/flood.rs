@@ -76,7 +76,8 @@ pub struct Sent {
     pub arrived: Arrived,
     /// Whether its route tells of arrivals and has been silent for longer than it should.
     pub overdue: bool,
-    /// Deliveries that the carrier reported, each of its ids once. A receipt that comes twice is one.
+    /// Ends that the carrier told of, each of its ids once: more than one where it sent the message more often than it was given
+    /// it. A receipt that comes twice is one.
     pub deliveries: u8,
     /// Whether it was sent unasked, in place of one that certainly did not arrive.
     pub instead: bool,
@@ -255,10 +256,10 @@ mod signs {
         let distinct: BTreeSet<(u32, u8)> = messages.iter().map(|sent| (sent.challenge, sent.n)).collect();
         let instead = messages.iter().filter(|sent| sent.instead).count();
         let wanted = challenges.len() + facts.requests.iter().filter(|request| request.press).count() + instead;
-        let deliveries = messages.iter().map(|sent| usize::from(sent.deliveries)).sum::<usize>();
+        let surplus = messages.iter().map(|sent| usize::from(sent.deliveries.saturating_sub(1))).sum::<usize>();
         let retries = retries(facts.requests);
-        let ours = messages.len() > wanted || distinct.len() < messages.len() || deliveries > messages.len();
-        let messages = messages.len().max(deliveries);
+        let ours = messages.len() > wanted || distinct.len() < messages.len() || surplus > 0;
+        let messages = messages.len() + surplus;
         (ours || retries > 0).then_some(Verdict::OwnBug { messages, wanted, retries })
     }
 
@@ -276,11 +277,14 @@ mod signs {
         requests.iter().enumerate().filter(|(place, request)| repeats((*place, *request))).count()
     }
 
-    /// Two or more did not arrive, of sign-ins in which nothing was typed.
+    /// Two or more did not arrive, of sign-ins in which nothing was typed. Where one message of a code arrived, the next of it is
+    /// late, not lost, as long as the carrier says nothing else.
     pub(super) fn not_arriving(facts: &Facts<'_>) -> Option<Verdict> {
         let typed: BTreeSet<u32> =
             facts.requests.iter().filter(|request| request.tries > 0).map(|request| request.sign_in).collect();
-        let lost = |sent: &&Sent| sent.arrived == Arrived::No || sent.overdue && sent.arrived != Arrived::Yes;
+        let came = facts.messages.iter().filter(|sent| sent.arrived == Arrived::Yes);
+        let came: BTreeSet<u32> = came.map(|sent| sent.challenge).collect();
+        let lost = |sent: &&Sent| sent.arrived == Arrived::No || sent.overdue && !came.contains(&sent.challenge);
         let lost = facts.messages.iter().filter(lost).filter(|sent| !typed.contains(&sent.sign_in)).count();
         (lost >= LOST_MIN).then_some(Verdict::NotArriving { lost })
     }

@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod message;
 pub mod methods;
 pub mod news;
+pub mod notice;
 pub mod password;
 pub mod password_known;
 pub mod permits;

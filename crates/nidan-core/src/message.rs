@@ -54,9 +54,9 @@ pub enum MessageKind {
     DeviceReuse = 5,
     /// Two methods are confirmed: two-step verification is on. To the address; carries no code.
     TwoStepOn = 6,
-    /// Somebody else has the password: the alert, by SMS.
+    /// Somebody else has the password: the alert, by SMS. Its serial is how often that was tried.
     PasswordKnownAlert = 7,
-    /// The same by e-mail.
+    /// The same by e-mail, with the reference that an SMS has no room for.
     PasswordKnownLetter = 8,
     /// So many more attempts with the right password were stopped. Its serial is how many.
     PasswordKnownSummary = 9,
@@ -66,11 +66,15 @@ pub enum MessageKind {
     SuccessAfterFailures = 11,
     /// The secret that frees one message where an unknown device gets none. Belongs to a challenge of its own.
     ReleaseSecret = 12,
+    /// A known device was ended, after too many wrong codes on it.
+    DeviceGuessed = 13,
+    /// The password was changed.
+    PasswordChanged = 14,
 }
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SignInCode,
         Self::SetupCode,
         Self::ConfirmEmailCode,
@@ -83,6 +87,8 @@ impl MessageKind {
         Self::SecondStepMissed,
         Self::SuccessAfterFailures,
         Self::ReleaseSecret,
+        Self::DeviceGuessed,
+        Self::PasswordChanged,
     ];
 
     /// The number in the database.
@@ -107,7 +113,9 @@ impl MessageKind {
             | Self::PasswordKnownSummary
             | Self::SecondStepMissed
             | Self::SuccessAfterFailures
-            | Self::ReleaseSecret => false,
+            | Self::ReleaseSecret
+            | Self::DeviceGuessed
+            | Self::PasswordChanged => false,
         }
     }
 
@@ -123,7 +131,9 @@ impl MessageKind {
             | Self::PasswordKnownSummary
             | Self::SecondStepMissed
             | Self::SuccessAfterFailures
-            | Self::ReleaseSecret => Channel::Email,
+            | Self::ReleaseSecret
+            | Self::DeviceGuessed
+            | Self::PasswordChanged => Channel::Email,
         }
     }
 }
@@ -300,12 +310,14 @@ mod tests {
             (10, false, Channel::Email),
             (11, false, Channel::Email),
             (12, false, Channel::Email),
+            (13, false, Channel::Email),
+            (14, false, Channel::Email),
         ];
         assert_eq!(kinds, expected);
         for number in -10..100 {
             assert_eq!(
                 MessageKind::from_stored(number).map(MessageKind::stored),
-                (1..=12).contains(&number).then_some(number)
+                (1..=14).contains(&number).then_some(number)
             );
             assert_eq!(Channel::from_stored(number).map(Channel::stored), [1, 3].contains(&number).then_some(number));
         }

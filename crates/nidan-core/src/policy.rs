@@ -146,6 +146,14 @@ pub struct Policy {
     pub password_known_week_max: u8,
     /// Times in a day that a secret from the owner's mailbox frees a message all the same.
     pub releases_day_max: u8,
+    /// How long the reference of a notice is good for: long enough for who was on holiday.
+    pub reference_life: Span,
+    /// Wrong references in an hour from one source (IPv4 address, IPv6 /64).
+    pub reference_source_hour_max: u8,
+    /// The same from the network around it (IPv4 /24, IPv6 /48).
+    pub reference_network_hour_max: u8,
+    /// The same from everybody: far more than people mistype, far too few to hit one by.
+    pub reference_hour_max: u32,
     /// Guesses from unknown devices in a year that are evaluated against six digits. At 10 in a million, 100 of 10
     /// million accounts whose passwords are all known fall in a year.
     pub ladder_six_max: u8,
@@ -166,6 +174,9 @@ pub struct Policy {
     pub device_guesses_day_max: u8,
     /// Wrong codes in the life of its token, after which it is forgotten: its copy may be at work.
     pub device_guesses_life_max: u8,
+    /// After a wrong code of an unknown device, how long until its owner is told, unless the sign-in was completed by then: long
+    /// enough to type it again, and less than the minute in which a thief tries five.
+    pub wrong_code_told_after: Span,
     /// Wrong codes from unknown devices in 10 minutes, over all accounts, that are never an alarm.
     pub breaker_failures_min: u32,
     /// How many times the usual of this hour is no alarm, where that is more. Beyond it everybody unknown types eight
@@ -266,6 +277,10 @@ const DEFAULT: Policy = Policy {
     password_known_day_max: 3,
     password_known_week_max: 6,
     releases_day_max: 3,
+    reference_life: Span::days(7),
+    reference_source_hour_max: 10,
+    reference_network_hour_max: 50,
+    reference_hour_max: 10_000,
     ladder_six_max: 10,
     ladder_year_max: 200,
     ladder_day_max: 10,
@@ -275,6 +290,7 @@ const DEFAULT: Policy = Policy {
     ladder_wait_max: Span::days(1),
     device_guesses_day_max: 10,
     device_guesses_life_max: 20,
+    wrong_code_told_after: Span::seconds(30),
     breaker_failures_min: 500,
     breaker_median_times: 5,
     breaker_calm: Span::minutes(60),

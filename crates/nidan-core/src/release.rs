@@ -40,7 +40,8 @@ pub fn matches(secret: &Secret<String>, typed: &str) -> bool {
     secret.len() == typed.len() && secret.iter().zip(typed.iter()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-fn folded(text: &str) -> Zeroizing<Vec<u8>> {
+/// A secret as it is compared: capital letters and digits, without what groups them.
+pub(crate) fn folded(text: &str) -> Zeroizing<Vec<u8>> {
     let narrow = |letter: char| match letter {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(letter as u32 - 0xfee0).unwrap_or(letter),
         other => other,

@@ -19,6 +19,7 @@ ALTER TABLE carrier_message ADD COLUMN route {TEXT};                  -- only in
 ALTER TABLE carrier_message ADD COLUMN number {BLOB};                 -- keyed hash of the number's end; none: not told
 ALTER TABLE carrier_message ADD COLUMN told {INT} NOT NULL DEFAULT 0; -- 1: a receipt told of an end
 CREATE INDEX carrier_message_number ON carrier_message (route, created_ms) WHERE number IS NOT NULL;
+CREATE INDEX carrier_message_at_number ON carrier_message (number, created_ms) WHERE number IS NOT NULL;
 
 ALTER TABLE account ADD COLUMN hash_class {TEXT};  -- function and cost of an imported password hash; none: ours, or no password
 CREATE INDEX account_hash_class ON account (hash_class) WHERE state = 1 AND password IS NOT NULL;

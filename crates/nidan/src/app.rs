@@ -17,6 +17,7 @@ use crate::config::{Settings, Site};
 use crate::flow::breaker::WrongCodes;
 use crate::flow::budget::Budgets;
 use crate::flow::password_known::CodesDied;
+use crate::flow::wrong_code::Untold;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::moved::Moved;
@@ -61,6 +62,8 @@ pub struct App {
     pub wrong_codes: WrongCodes,
     /// Up to when this node has looked at codes that nobody typed.
     pub codes_died: CodesDied,
+    /// Wrong codes from unknown devices of which their owners are to be told.
+    pub untold: Untold,
     /// The routes whose carriers never tell what became of a message.
     silent_routes: Vec<String>,
     /// Tells who waits for a message that something became of it.
@@ -83,7 +86,7 @@ impl App {
     ) -> Result<(Arc<Self>, UnboundedReceiver<Leased>), TextsDamaged> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (outbox, messages) = unbounded_channel();
-        let metrics = Metrics::default();
+        let metrics = Metrics::new(db.statements());
         let app = Self {
             db,
             keys: Arc::new(keys),
@@ -101,6 +104,7 @@ impl App {
             budgets: Budgets::default(),
             wrong_codes: WrongCodes::default(),
             codes_died: CodesDied::default(),
+            untold: Untold::default(),
             silent_routes: settings
                 .routes
                 .iter()

@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 /// Totals by the value of one label.
 type ByLabel = Family<[(&'static str, String); 1], Counter>;
 
+/// How often each statement of the database was run, by its name.
+pub type ByStatement = Family<[(&'static str, &'static str); 1], Counter>;
 /// Totals by the values of two labels, the first being the route.
 type ByRoute = Family<[(&'static str, String); 2], Counter>;
 /// What holds now, by route.
@@ -33,8 +35,9 @@ pub struct Metrics {
     hashes: Counter,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Nothing is counted yet, but for what the database says of itself.
+    pub fn new(statements: ByStatement) -> Self {
         let (requests, codes, messages) = (ByLabel::default(), ByLabel::default(), ByLabel::default());
         let mut registry = Registry::with_prefix("nidan");
         registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -51,6 +54,7 @@ impl Default for Metrics {
         registry.register("route_health", about, route_health.clone());
         let about = "What a route has cost today, in thousandths of the currency";
         registry.register("route_spent", about, route_spent.clone());
+        registry.register("statements", "Statements of the database, by name", statements);
         let hashes = Counter::default();
         registry.register("hashes", "Passwords hashed, to keep them or to check them", hashes.clone());
         let stopped = NowByName::default();
@@ -70,9 +74,7 @@ impl Default for Metrics {
             route_spent,
         }
     }
-}
 
-impl Metrics {
     /// A request was answered.
     pub fn request(&self, status: u16) {
         self.requests.get_or_create(&[("status", status.to_string())]).inc();
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_told() {
-        let metrics = Metrics::default();
+        let metrics = Metrics::new(ByStatement::default());
         metrics.request(200);
         metrics.request(200);
         metrics.code("wrong");

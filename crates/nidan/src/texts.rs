@@ -184,6 +184,10 @@ pub enum EmailText {
     SuccessAfterFailures,
     /// The secret that frees a message.
     Release,
+    /// A known device was ended, after too many wrong codes on it.
+    DeviceGuessed,
+    /// The password was changed.
+    PasswordChanged,
 }
 
 impl EmailText {
@@ -199,6 +203,8 @@ impl EmailText {
             Self::SecondStepMissed => "email-second-step-missed-title",
             Self::SuccessAfterFailures => "email-success-after-failures-title",
             Self::Release => "email-release-title",
+            Self::DeviceGuessed => "email-device-guessed-title",
+            Self::PasswordChanged => "email-password-changed-title",
         }
     }
 
@@ -214,6 +220,8 @@ impl EmailText {
             Self::SecondStepMissed => "email-second-step-missed-body",
             Self::SuccessAfterFailures => "email-success-after-failures-body",
             Self::Release => "email-release-body",
+            Self::DeviceGuessed => "email-device-guessed-body",
+            Self::PasswordChanged => "email-password-changed-body",
         }
     }
 }

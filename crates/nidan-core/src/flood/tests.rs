@@ -194,6 +194,8 @@ fn messages_that_do_not_arrive_are_the_trouble_itself() {
     assert_eq!(judged(&pressed, &[lost(1), silent(2), lost(3)]), Verdict::NotArriving { lost: 3 });
     assert_eq!(name(&pressed, &[lost(1), silent(2)]), "not_arriving");
     assert_eq!(name(&pressed, &[lost(1), sent(1, 2)]), "none");
+    assert_eq!(name(&pressed, &[sent(1, 1), silent(2), silent(3)]), "none", "late, not lost: one of them arrived");
+    assert_eq!(name(&pressed, &[sent(1, 1), lost(2), lost(3)]), "not_arriving", "by the carrier's word");
     assert_eq!(name(&pressed, &[lost(1), Sent { overdue: false, ..silent(2) }]), "none");
     let typed = pressed.map(|request| Request { tries: 1, ..request });
     assert_eq!(name(&typed, &[lost(1), lost(2)]), "none", "something was typed, so one arrived");

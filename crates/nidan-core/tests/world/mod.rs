@@ -7,11 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use nidan_core::bucket::{Counter, Take};
 use nidan_core::budget::{Budget, Passage, SetupFacts, Suppressed, To, Wanted, budgets};
 use nidan_core::client_network::ClientNetwork;
-use nidan_core::flood::{Facts, Request, Sent, Verdict, verdict};
 use nidan_core::id::AccountId;
 use nidan_core::ladder::{Circumstances, Guesses, Step};
 use nidan_core::lane::Lane;
-use nidan_core::password_known::{Arrived, Closure, LaneU, Notice, SignIn, judge};
+use nidan_core::password_known::{Arrived, Closure, LaneU, SignIn, judge};
 use nidan_core::phone::PhoneNumber;
 use nidan_core::policy::Policy;
 use nidan_core::time::{Span, Timestamp};
@@ -127,10 +126,6 @@ fn account_id(account: u32) -> AccountId {
 pub struct Asks {
     /// On a known device.
     pub known: bool,
-    /// From a network and with a program that signed in before.
-    pub seen: bool,
-    /// Which network.
-    pub from: u8,
     /// Freed by the mailbox.
     pub released: bool,
 }
@@ -138,35 +133,34 @@ pub struct Asks {
 impl Asks {
     /// The owner on a known device.
     pub fn owner() -> Self {
-        Self { known: true, seen: true, from: 250, released: false }
+        Self { known: true, released: false }
     }
 
     /// Somebody on an unknown device.
     pub fn stranger() -> Self {
-        Self { known: false, seen: false, from: 1, released: false }
-    }
-
-    /// A program of the owner's, without a device's token.
-    pub fn machine() -> Self {
-        Self { known: false, ..Self::owner() }
+        Self { known: false, released: false }
     }
 }
 
-/// An account with all that the rules look at. Two-step verification is on since [`BEGIN`]; messages arrive at once.
+/// An account with what the rules look at. Messages arrive at once.
 pub struct Owner {
     /// Its number.
     pub number: PhoneNumber,
-    /// What the owner was written about its lane.
-    pub notices: Vec<Notice>,
     policy: Policy,
     id: AccountId,
     guesses: Guesses,
     closure: Closure,
-    requests: Vec<Request>,
-    sent: Vec<Sent>,
-    /// By sign-in: its lane, whether a message of it went, what was taken.
-    sign_ins: Vec<(Lane, bool, Vec<Taken>)>,
+    sign_ins: Vec<Begun>,
     released: bool,
+}
+
+/// A sign-in.
+struct Begun {
+    lane: Lane,
+    at: Timestamp,
+    /// What was taken for its message, if one went.
+    taken: Option<Taken>,
+    completed: bool,
 }
 
 impl Owner {
@@ -174,78 +168,37 @@ impl Owner {
     pub fn new(which: u32) -> Self {
         Self {
             number: phone(50_000_000 + i64::from(which)),
-            notices: Vec::new(),
             policy: Policy::default(),
             id: account_id(u32::MAX - which),
             guesses: Guesses::default(),
             closure: Closure::default(),
-            requests: Vec::new(),
-            sent: Vec::new(),
             sign_ins: Vec::new(),
             released: false,
         }
     }
 
     /// Right password: a code is asked for by SMS. The number of the sign-in, or why nothing was sent.
-    pub fn sign_in(&mut self, world: &mut World, asks: Asks, now: Timestamp) -> Result<u32, Suppressed> {
+    pub fn sign_in(&mut self, world: &mut World, asks: Asks, now: Timestamp) -> Result<usize, Suppressed> {
         let lane = if asks.known { Lane::K } else { Lane::U };
-        let sign_in = self.sign_ins.len() as u32;
-        self.sign_ins.push((lane, false, Vec::new()));
         self.released = asks.released;
-        self.requests.push(Request {
-            at: now,
-            sign_in,
-            press: false,
-            password_right: true,
-            api_key: None,
-            network: asks.from.into(),
-            network_seen: asks.seen,
-            program: 1,
-            program_seen: asks.seen,
-            device: None,
-            device_known: asks.known,
-            tries: 0,
-            completed: false,
-            alive: true,
-        });
         if lane == Lane::U && !asks.released {
             self.lane_u(now)?;
         }
         if lane == Lane::U {
             self.guesses.open(&self.circumstances(now), &self.policy).map_err(|_| Suppressed::GuessWait)?;
         }
-        self.send(world, sign_in, 1, now).map(|()| sign_in)
-    }
-
-    /// Another message of the same challenge.
-    pub fn another(&mut self, world: &mut World, sign_in: u32, n: u8, now: Timestamp) -> Result<(), Suppressed> {
-        self.send(world, sign_in, n, now)
-    }
-
-    fn send(&mut self, world: &mut World, sign_in: u32, n: u8, now: Timestamp) -> Result<(), Suppressed> {
-        let request = self.requests[self.request_of(sign_in)];
-        let (lane, gone, taken) = &mut self.sign_ins[sign_in as usize];
         let wanted = Wanted {
-            lane: *lane,
+            lane,
             account: self.id,
             to: To::Number { number: &self.number, country: Some("+81") },
-            network: network(request.network as u8),
-            first: n == 1,
+            network: network(if asks.known { 250 } else { 1 }),
+            first: true,
             released: self.released,
             setup: SetupFacts::default(),
         };
-        taken.push(world.pass(&wanted, now)?);
-        *gone = true;
-        self.sent.push(Sent {
-            sign_in,
-            challenge: sign_in,
-            n,
-            arrived: Arrived::Yes,
-            overdue: false,
-            deliveries: 1,
-            instead: false,
-        });
-        Ok(())
+        let taken = Some(world.pass(&wanted, now)?);
+        self.sign_ins.push(Begun { lane, at: now, taken, completed: false });
+        Ok(self.sign_ins.len() - 1)
     }
 
     fn lane_u(&mut self, now: Timestamp) -> Result<(), Suppressed> {
@@ -261,35 +214,21 @@ impl Owner {
 
     /// What [`judge`] looks at.
     fn left(&self, now: Timestamp) -> Vec<SignIn> {
-        let theirs = |request: &&Request| {
-            let (lane, gone, _) = &self.sign_ins[request.sign_in as usize];
-            !request.press && *lane == Lane::U && *gone
-        };
-        let recent = self.requests.iter().rev().take_while(|request| now.since(request.at) < Span::days(8));
-        let as_sign_in = |request: &Request| SignIn {
-            opened_at: request.at,
-            completed: request.completed,
-            alive: now < request.at.plus(self.policy.code_life),
+        let recent = self.sign_ins.iter().rev().take_while(|begun| now.since(begun.at) < Span::days(8));
+        let as_sign_in = |begun: &Begun| SignIn {
+            opened_at: begun.at,
+            completed: begun.completed,
+            alive: now < begun.at.plus(self.policy.code_life),
             arrived: Arrived::Yes,
         };
-        recent.filter(theirs).map(as_sign_in).collect()
+        recent.filter(|begun| begun.lane == Lane::U).map(as_sign_in).collect()
     }
 
-    /// The job that looks at an account when a code of it died, and writes to its owner.
-    pub fn write_notices(&mut self, now: Timestamp) {
+    /// The job that looks at an account when a code of it died.
+    pub fn look_at_codes_that_died(&mut self, now: Timestamp) {
         if judge(&self.left(now), &self.closure, None, now, &self.policy) == LaneU::Closed {
             self.closure = self.closure.close(None, now);
         }
-        if let Some((notice, told)) = self.closure.notice(None, now) {
-            self.notices.push(notice);
-            self.closure = told;
-        }
-    }
-
-    /// A sign-in by the app: nothing is sent. Whether it may be opened.
-    pub fn open_app(&mut self, now: Timestamp) -> bool {
-        self.released = false;
-        self.guesses.open(&self.circumstances(now), &self.policy).is_ok()
     }
 
     /// A wrong code from an unknown device; whether it was evaluated.
@@ -310,44 +249,12 @@ impl Owner {
     }
 
     /// A sign-in was completed.
-    pub fn complete(&mut self, world: &mut World, sign_in: u32, now: Timestamp) {
-        self.requests
-            .iter_mut()
-            .filter(|request| request.sign_in == sign_in)
-            .for_each(|request| request.completed = true);
-        for taken in std::mem::take(&mut self.sign_ins[sign_in as usize].2) {
+    pub fn complete(&mut self, world: &mut World, sign_in: usize, now: Timestamp) {
+        let begun = &mut self.sign_ins[sign_in];
+        begun.completed = true;
+        if let Some(taken) = begun.taken.take() {
             world.complete(taken, now);
         }
-    }
-
-    /// "Send again" is pressed.
-    pub fn press(&mut self, sign_in: u32, now: Timestamp) {
-        let opened = self.requests[self.request_of(sign_in)];
-        self.requests.push(Request { at: now, press: true, ..opened });
-    }
-
-    fn request_of(&self, sign_in: u32) -> usize {
-        self.requests.iter().position(|request| request.sign_in == sign_in).expect("it was opened")
-    }
-
-    /// What the card says.
-    pub fn verdict(&self, now: Timestamp) -> Verdict {
-        let alive = |request: &Request| now < request.at.plus(self.policy.code_life);
-        let since = |request: &&Request| request.at <= now && now.since(request.at) < Span::days(1);
-        let requests: Vec<Request> =
-            self.requests.iter().filter(since).map(|request| Request { alive: alive(request), ..*request }).collect();
-        verdict(&Facts {
-            requests: &requests,
-            messages: &self.sent,
-            entries: &[],
-            two_step_since: Some(BEGIN),
-            series_began: None,
-        })
-    }
-
-    /// Messages of a lane that the phone got.
-    pub fn messages(&self, lane: Lane) -> usize {
-        self.sent.iter().filter(|sent| self.sign_ins[sent.sign_in as usize].0 == lane).count()
     }
 
     /// Whether lane U is closed.

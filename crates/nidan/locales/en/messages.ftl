@@ -19,9 +19,16 @@ sms-setup-compact =
 sms-setup-shortest =
     { $brand } setup code: { $code }
     @{ $domain } #{ $code }
-sms-password-known = { $brand }: somebody tried to sign in with your right password. It was stopped. If it was not you, open { $brand } the usual way and change it.
-sms-password-known-shortest = { $brand }: sign-in with your right password stopped. Change it.
-sms-password-known-compact = { $brand }: a sign-in with your right password was stopped. Not you? Change it.
+sms-password-known = { $brand }: someone has your right password{ $serial ->
+        [0] {""}
+        [one] {" "}and tried to sign in
+       *[other] {" "}and tried to sign in { $serial } times
+    }. All stopped. Not you? Open { $brand } the usual way and change it.
+sms-password-known-shortest = { $brand }: sign-in stopped. Change your password.
+sms-password-known-compact = { $brand }: sign-ins with your password stopped{ $serial ->
+        [0] {""}
+       *[other] {" "}({ $serial })
+    }. Not you? Change it.
 
 # Texts of e-mails: a line is one line, however long (whoever reads it wraps it); an empty line ends a paragraph. No domain
 # either: mail programs make a link of it.
@@ -30,6 +37,12 @@ email-subject = { $brand }: { $title }
 email-footer =
     This email was sent automatically, and nobody reads replies to it.
     Emails from { $brand } about signing in and codes never contain a link. If you get one that does, do not open the link and delete the email.
+
+# At the end of notices. The page on which they are answered is found from the sign-in page.
+email-reference =
+    You can answer this notice without signing in: open the sign-in page of { $brand } the usual way, choose "Answer a notice", enter this reference and say whether it was you. It is good for 7 days. The reference is no code.
+
+    Reference: { $reference }
 
 email-confirm-title = Your code to confirm this address
 email-confirm-body =
@@ -73,7 +86,11 @@ email-two-step-on-body =
 
 email-password-known-title = Somebody may have your password
 email-password-known-body =
-    Somebody tried several times to sign in to your account at { $brand } with the right password. Nobody typed the code, so nobody got in that way. To protect you, we send no SMS for now when somebody signs in on a device that we do not know.
+    Somebody tried to sign in to your account at { $brand } with the right password{ $serial ->
+        [0] {""}
+        [one] {" "}once
+       *[other] {" "}{ $serial } times
+    }. Nobody typed the code, so nobody got in that way. To protect you, we send no SMS for now when somebody signs in on a device that we do not know.
 
     If it was not you: open { $brand } the usual way and change the password. Sign-ins on new devices then work again.
 
@@ -93,7 +110,7 @@ email-password-known-summary-body =
 
 email-second-step-missed-title = A sign-in was not completed
 email-second-step-missed-body =
-    Somebody entered the right password of your account at { $brand } on a device that we do not know, but not the code.
+    Somebody entered the right password of your account at { $brand } on a device that we do not know, but not the right code.
 
     If it was you: there is nothing to do.
 
@@ -116,6 +133,22 @@ email-release-body =
     Tell the key to nobody. { $brand } never asks you for it.
 
     If you are not signing in: somebody has your password. Do not use the key, open { $brand } the usual way and change the password.
+
+email-device-guessed-title = A device of yours is no longer known
+email-device-guessed-body =
+    Too many wrong codes were entered on a device on which you had signed in to { $brand } before. To be safe, we no longer treat it as one of your devices. The next sign-in on it is checked like one on a new device.
+
+    If it was you: open { $brand } the usual way and sign in again.
+
+    If it was not: somebody may have that device and your password. Open { $brand } the usual way and change the password.
+
+email-password-changed-title = Your password was changed
+email-password-changed-body =
+    The password of your account at { $brand } was changed. Other devices were signed out, and none is trusted any more.
+
+    If it was you: there is nothing to do.
+
+    If it was not: somebody is in your account. Answer "This was not me" with the reference below right away: it signs everybody out.
 
 # What `nidan route test` sends.
 route-test-sms = { $brand }: this is a test message (route { $route }). There is nothing to do.

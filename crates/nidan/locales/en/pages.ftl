@@ -114,6 +114,7 @@ sign-in-button = Sign in
 sign-in-no-account = New to { $brand }?
 sign-in-wrong = The email address or the password is wrong.
 sign-in-missing = Enter your email address and your password.
+sign-in-notice = Got a notice by email?
 notice-signed-out = You are signed out.
 notice-signed-out-everywhere = You are signed out everywhere, and no device is trusted any more.
 notice-ran-out = Time ran out, so this was ended to be safe. Please sign in again.
@@ -121,12 +122,13 @@ sms-sent = We sent a code by SMS to { $destination }.
 sms-tag = Enter the code only if the SMS shows the same letters.
 app-open = Open your authenticator app and enter the digits it shows for “{ $brand }”.
 trust-label = Trust this device
-not-sent-closed = For this account, no SMS is sent at the moment when somebody signs in on a device that we do not know.
-not-sent-later = We cannot send an SMS for this sign-in at the moment.
+not-sent-closed = As of { $at }, no SMS is sent for this account when somebody signs in on a device that we do not know.
+not-sent-later = At { $at }, we could not send an SMS for this sign-in.
 not-sent-possible = What you can do
 not-sent-finish = Finish the sign-in that you began before, with its code.
 not-sent-known-device = Sign in on a device on which you have signed in before.
 not-sent-wait = Wait a while, and sign in again.
+not-sent-wait-until = Sign in again after { $from }.
 not-sent-release = Have the SMS released by email
 release-title = Release the SMS by email
 release-lead = We send a release key to { $destination }, the email address of your account. Enter it here, and we send you the SMS.
@@ -230,6 +232,55 @@ activity-text = If anything here was not you, press “Sign out everywhere”.
 activity-look = please check
 notice-device-removed = The device is no longer trusted.
 notice-session-ended = That device is signed out.
+notice-password-changed = The password is changed. Other devices are signed out, and none of them is trusted any more.
+password-changed-on = Changed on { $day }.
+
+change-password-title = Change the password
+change-password-lead = This signs you out on other devices.
+current-password-label = Current password
+change-password-label = New password
+change-password-button = Change
+change-password-elsewhere = The password is kept by { $brand }. Open { $brand } the usual way and change it there. Codes for new devices are then sent again.
+password-wrong = That is not the current password.
+password-same = That is the password you have now. Choose another one.
+
+# Answering a notice. Strangers who have nothing but the reference see this too: no address and no method is named.
+notice-title = Answer a notice
+notice-lead = Enter the reference from the email. You need not sign in.
+notice-label = Reference
+notice-hint = 12 letters. Upper or lower case and hyphens make no difference.
+notice-button = Next
+notice-unknown = There is no notice with this reference, or the 7 days to answer it are over. Check the reference in the email.
+notice-again = Please enter the reference again.
+notice-no-codes = This page never asks for a password or a code.
+notice-password-known = The right password was entered on a device that we do not know. Nobody got in.
+notice-second-step-missed = The right password was entered on a device that we do not know, but not the right code. Nobody got in.
+notice-success-after-failures = Somebody signed in, after attempts that failed.
+notice-device-reuse = An old sign-in of a trusted device was used again.
+notice-device-guessed = Too many wrong codes were entered on a device that had signed in before.
+notice-two-step-on = Two-step verification was turned on.
+notice-password-change = The password was changed.
+notice-when = Time of the notice
+notice-program = Device
+notice-network = Network
+notice-network-seen = One from which you had signed in before
+notice-network-new = One that was not seen before
+notice-answered = Time of the answer
+notice-question = Was that you?
+notice-me = This was me
+notice-me-hint = Nothing changes.
+notice-me-done = You said that it was you. If you find that it was not, press the button below.
+notice-not-me = This was not me
+notice-not-me-hint = Ends sign-ins that are under way and sends no codes to new devices until the password is changed.
+notice-not-me-hint-let-in = Signs out the device that was let in, and sends no codes to new devices until the password is changed.
+notice-not-me-hint-everything = Signs out every device, and sends no codes to new devices until the password is changed.
+notice-not-me-done = Sign-ins under way were ended, and codes for new devices are stopped.
+notice-not-me-done-let-in = The device that was let in is signed out, and codes for new devices are stopped.
+notice-not-me-done-everything = Every device is signed out, and codes for new devices are stopped.
+notice-next = Now change the password
+notice-next-text = Change it also wherever else you use the same one.
+notice-next-everything = Sign in with the authenticator app, or with a release key by email, and change the password on the Security page. If you cannot sign in, contact { $brand }.
+notice-next-sign-in = Sign in on a device that you have used before, or with the authenticator app, and change the password on the Security page. Change it also wherever else you use the same one.
 activity-signed-up = Account created
 activity-email-confirmed = Email address confirmed
 activity-sms-added = Phone number (SMS) added
@@ -242,6 +293,8 @@ activity-wrong-code = Right password, but a wrong code
 activity-sign-in-denied = Sign-in stopped after you said it was not you
 activity-device-trusted = Device trusted
 activity-device-removed = Trusted device removed
+activity-device-guessed = A device was forgotten after too many wrong codes
+activity-password-changed = Password changed
 activity-device-reused = Trusted device removed because an old sign-in of it was used
 activity-session-ended = Another device signed out
 activity-signed-out = Signed out
@@ -259,14 +312,19 @@ messages-summary-calm = { $count ->
    *[other] { $count } messages were sent
 } in the last 24 hours. Nothing unusual.
 got-in-nobody = Nobody has signed in in the last 90 days.
-got-in-known = Nobody unknown got in. { $count ->
-    [one] The only sign-in
-   *[other] All { $count } sign-ins
-} of the last 90 days came from devices or networks used before.
+got-in-known = Nobody unknown got in.
+got-in-known-detail = { $count ->
+    [one] The only sign-in of the last 90 days was on a device or in a network used before.
+   *[other] There were { $count } sign-ins in the last 90 days, all on devices or in networks used before.
+}
 got-in-new = Please check: in the last 90 days there { $count ->
     [one] was 1 sign-in
    *[other] were { $count } sign-ins
-} on a new device in a new network, the latest on { $last }. If that was not you, press "Sign out everywhere" on the security page.
+} on a new device in a new network.
+got-in-new-detail = The latest: { $last }, { $from }. If that was not you, press “Sign out everywhere” on the security page.
+verdict-new-device = Was that you?
+verdict-new-device-text = If it was, there is nothing to do.
+verdict-new-device-advice = If it was not, change your password right now.
 verdict-none = All as usual
 verdict-none-text = { $count ->
     [0] No message was sent
@@ -274,7 +332,7 @@ verdict-none-text = { $count ->
    *[other] { $count } messages were sent
 } in the last 24 hours.
 verdict-own-bug = This is our fault
-verdict-own-bug-text = { $messages } messages arrived where { $wanted } { $wanted ->
+verdict-own-bug-text = { $messages } messages were sent where { $wanted } { $wanted ->
     [one] was
    *[other] were
 } asked for. It does not mean that anybody has your password.
@@ -284,29 +342,33 @@ verdict-own-bug-retries = A program of the site repeated the same request { $cou
 } by itself. It does not mean that anybody has your password.
 verdict-own-bug-advice = You need not do anything. When you sign in, use the code with the letters that your screen shows.
 verdict-password-known = Somebody has your password
-verdict-password-known-text = Since { $since }, somebody tried to sign in { $attempts } times with your right password, from { $networks ->
-    [one] 1 place
-   *[other] { $networks } places
-} that you never used. { $arrived } codes reached you, and none of these sign-ins got in.
+verdict-password-known-text = Since { $since }, somebody has tried { $attempts } times to sign in with your right password, from { $places ->
+    [one] a place
+   *[other] { $places } places
+} that you never used. { $arrived } codes reached your phone, but none of these sign-ins got in.
 verdict-password-known-advice = Change your password, also wherever else you use the same one.
-verdict-impatient-owner = "Send again" was pressed { $count } times in a row
+verdict-password-known-stop = Stop it with this button, then change your password, also wherever else you use the same one.
+verdict-impatient-owner = “Send again” was pressed { $count } times in a row
 verdict-impatient-owner-text = It was pressed on a device or in a network used before. The codes seem to be slow today.
 verdict-impatient-owner-advice = Wait a minute before you press again. If you are in a hurry, use your authenticator app.
 verdict-own-machine = A device of yours keeps trying to sign in
-verdict-own-machine-text = { $client }: { $attempts } times, about every { $every ->
+verdict-own-machine-text = { $client } has tried to sign in { $attempts } times, about every { $every ->
     [one] minute
    *[other] { $every } minutes
 }, since { $since }. It began right after two-step verification was turned on, and comes from a network you use.
-verdict-own-machine-advice = Remove the password that is saved in that device or app, or set it up anew.
+verdict-own-machine-advice = Remove the password that is saved in that device or app, or set it up anew. If it is no device of yours, change your password.
 verdict-not-arriving = Codes do not arrive
 verdict-not-arriving-text = In the last 24 hours, { $count } messages did not arrive, or nothing says that they did.
+verdict-not-arriving-answer = {" "}The latest one: { $answer }.
 verdict-not-arriving-advice = Sign in with your authenticator app, and check blocked senders and reception on your phone.
 verdict-cannot-tell = A device of yours or a stranger: we cannot tell
-verdict-cannot-tell-text = { $count } sign-ins with the right password ended without a code being entered.
+verdict-cannot-tell-text = { $count } sign-ins with the right password were begun and not completed.
 verdict-cannot-tell-advice = If you do not know why, change your password to be safe.
+verdict-cannot-tell-stop = If you do not know why, stop it with this button, then change your password to be safe.
 lane-closed = Since { $since } no codes are sent for sign-ins on unknown devices. Devices used before and your app still work.
 not-me-button = That was not me
 not-me-hint = Ends sign-ins that are under way and stops codes for unknown devices. You can go on using this device.
+not-me-unheard = This device is no longer a known one, so its word does not count. Sign out, sign in again, and press the button once more.
 not-me-heard = Sign-ins under way were ended, and codes for unknown devices are stopped. Please change your password as well.
 picture-title = Requests in the last 24 hours
 picture-summary = { $count ->
@@ -314,8 +376,13 @@ picture-summary = { $count ->
    *[other] { $count } sign-ins and resends
 } asked for a code. { $strange ->
     [0] All came from devices or networks used before.
-    [one] 1 came from an unknown place.
-   *[other] { $strange } came from unknown places.
+   *[other] { $known ->
+        [0] All
+       *[other] { $strange }
+    } came from unknown places{ $night ->
+        [0] .
+       *[other] , { $night } between midnight and six.
+    }
 }
 picture-now = now
 picture-scale = Height: requests in an hour; the highest bar is { $most }. The shaded hours are midnight to six.
@@ -331,7 +398,10 @@ client-on = { $program } on { $system }
 client-unknown = Unknown program
 client-network = IP address { $network }
 messages-list = Sent and not sent
-messages-text = The last 90 days, newest first. An SMS or e-mail whose letters or number are not listed here did not come from this site.
+messages-text = The last 90 days, newest first. An SMS or email whose letters or number are not listed here did not come from this site.
+messages-list-older = Before that
+messages-older = See what was before
+messages-newest = Back to the newest
 messages-none = Nothing was sent yet.
 message-sign-in = Sign-in code
 message-setup = Code to add a method
@@ -345,6 +415,8 @@ message-serial = number { $serial } that day
 became-sending = Being sent
 became-accepted = Handed over
 became-delivered = Arrived
+became-after = {" "}(after { $seconds } s)
+became-after-minutes = {" "}(after { $minutes } min)
 became-failed = Did not arrive
 became-refused-number = The phone company says the number cannot be used
 became-expired = Did not arrive in time
@@ -359,7 +431,7 @@ cause-resend = sent again
 cause-fallback = by itself, since the one before did not arrive
 cause-setup = while setting up
 cause-sign-up = sign-up
-cause-release = release by e-mail
+cause-release = release by email
 cause-notice = a notice by itself
 back-to-security = Back to the security page
 

@@ -67,7 +67,7 @@ async fn owner(app: &Arc<App>, n: usize, hash: &Secret<String>) -> Result<Owner,
         groups: Vec::new(),
         last_seen_at: None,
     };
-    let new = Create { account, origin: Origin { client: Client::default(), language: Language::Ja } };
+    let new = Create { account, origin: Origin::new(None, None, Language::Ja) };
     let Created::Account(account) = create(app, new).await? else {
         return Err(StoreError::corrupt("login_key", "the bench's accounts are there already").into());
     };

@@ -304,6 +304,13 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     number password_known_week_max "password_known_week_max" 1..=100, "The same in 7 days.";
     number releases_day_max "releases_day_max" 0..=20,
         "Times a day that an e-mailed secret frees a message all the same.";
+    seconds reference_life "reference_life_seconds" 3600..=30 * DAY,
+        "How long the reference of a notice is good for.";
+    number reference_source_hour_max "reference_source_hour_max" 3..=250,
+        "Wrong references of notices in an hour from one source (IPv4 address, IPv6 /64).";
+    number reference_network_hour_max "reference_network_hour_max" 3..=250,
+        "The same from the network around it (IPv4 /24, IPv6 /48).";
+    number reference_hour_max "reference_hour_max" 100..=1_000_000, "The same from everybody.";
     number ladder_six_max "ladder_six_max" 1..=50,
         "Guesses a year, from unknown devices, against six digits; then eight digits or two codes of the app.";
     number ladder_year_max "ladder_year_max" 10..=250,
@@ -318,6 +325,8 @@ pub(super) const NUMBERS: &[Number] = numbers! {
     number device_guesses_day_max "device_guesses_day_max" 5..=50, "Wrong codes in 24 hours on one known device.";
     number device_guesses_life_max "device_guesses_life_max" 5..=250,
         "Wrong codes in the life of a known device, after which it is forgotten.";
+    seconds wrong_code_told_after "wrong_code_told_after_seconds" 0..=DAY,
+        "After a wrong code of an unknown device, how long until its owner is told, unless signed in by then.";
     number breaker_failures_min "breaker_failures_min" 10..=1_000_000,
         "Wrong codes from unknown devices in 10 minutes, over all accounts, that are never an alarm.";
     number breaker_median_times "breaker_median_times" 1..=100,

@@ -49,21 +49,22 @@ impl Who {
     }
 }
 
-/// Has no account, and is looked for in the place of one, so that an unknown name takes as many statements as a known.
-const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
-
-/// The active account of this name.
+/// The active account of this name. An unknown name takes as many statements as a known, and as much time to open.
 pub async fn find(app: &Arc<App>, who: Who) -> Result<Option<Account>, StoreError> {
     let found = app.db.read(Job::new(app, who), |tx, job| {
         Box::pin(async move {
             let id = match job.input {
                 Who::Id(id) => id,
-                Who::Key(key) => account::claimed_by(tx, key).await?.map_or(NOBODY, |claim| claim.account),
+                Who::Key(key) => account::claimed_by(tx, key).await?.map_or(audit::NOBODY, |claim| claim.account),
             };
             account::load(tx, &job.app, id).await
         })
     });
-    Ok(found.await?.filter(|account| account.active))
+    let found = found.await?;
+    if found.is_none() {
+        account::open_nobody(app);
+    }
+    Ok(found.filter(|account| account.active))
 }
 
 /// The account of this id, active or not.

@@ -139,7 +139,7 @@ impl Job<Adding> {
                 kind: MessageKind::SetupCode,
                 to: &Destination::Phone(number.clone()),
                 cause: self.cause(),
-                reason: shut.reason,
+                shut: *shut,
             };
             lane::refuse(tx, app, &account, (&self.wish(None), refusal), self.now).await?;
             return Ok((Added::Shut(*shut), None));

@@ -183,10 +183,11 @@ async fn take(app: &App, taken: &Taken, keep_until: Timestamp) -> Result<Result<
     if let Rule::Window { window, .. } = taken.step.rule {
         return lease(app, taken, (window, keep_until)).await;
     }
+    let reopenings = app.budgets.reopenings(&asked.row);
     match take_from_row(app, taken.step, keep_until, now).await? {
         Take::Taken(_) => Ok(Ok(())),
         Take::Refused { until } => {
-            app.budgets.remember(asked, until, now);
+            app.budgets.remember(asked, reopenings, (now, until));
             Ok(Err(until))
         }
     }
@@ -212,6 +213,7 @@ async fn lease(
         Spend::Lease { lot } => lot,
     };
     loop {
+        let reopenings = app.budgets.reopenings(&asked.row);
         let step = Step { n: lot.saturating_mul(taken.step.n), ..taken.step };
         match take_from_row(app, step, keep_until, now).await? {
             Take::Taken(counter) => {
@@ -219,7 +221,7 @@ async fn lease(
                 app.budgets.leased(asked, lot, (now, until));
                 return Ok(Ok(()));
             }
-            Take::Refused { until } => match app.budgets.not_leased(asked, lot, (now, until)) {
+            Take::Refused { until } => match app.budgets.not_leased(asked, (lot, reopenings), (now, until)) {
                 Next::Ask(smaller) => lot = smaller,
                 Next::Spent => return Ok(Ok(())),
                 Next::Refused => return Ok(Err(until)),
@@ -251,6 +253,8 @@ impl Asked {
 const REMEMBERED: Span = Span::seconds(10);
 /// Counters whose refusal is remembered at once, at most.
 const REFUSALS_MAX: usize = 65_536;
+/// Reopenings are counted for groups of rows: another row's costs a question to the database, and no more.
+const REOPENINGS: usize = 256;
 /// Counters of which permits are held, before those that are over are dropped.
 const PERMITS_MANY: usize = 1_024;
 
@@ -258,13 +262,25 @@ const PERMITS_MANY: usize = 1_024;
 #[derive(Default)]
 pub struct Budgets(Mutex<Memory>);
 
-#[derive(Default)]
 struct Memory {
     /// With the end of their window.
     permits: HashMap<Asked, (Permits, Timestamp)>,
     refusals: HashMap<RowKey, Vec<Refusal>>,
+    /// How often something came back to a row. A refusal that was decided before is not taken for granted after.
+    reopenings: [u64; REOPENINGS],
     /// Of which hour, and how many.
     usual_setups: Option<(i64, u32)>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { permits: HashMap::new(), refusals: HashMap::new(), reopenings: [0; REOPENINGS], usual_setups: None }
+    }
+}
+
+const fn group(row: &RowKey) -> usize {
+    let [first, ..] = *row;
+    first as usize
 }
 
 struct Refusal {
@@ -298,9 +314,17 @@ impl Budgets {
         (now < refusal.forget_at).then_some(refusal.until)
     }
 
-    fn remember(&self, asked: Asked, until: Timestamp, now: Timestamp) {
+    fn reopenings(&self, row: &RowKey) -> u64 {
+        self.memory().reopenings[group(row)]
+    }
+
+    /// Takes a refusal for granted that was asked for when the row had been reopened so often.
+    fn remember(&self, asked: Asked, reopenings: u64, (now, until): (Timestamp, Timestamp)) {
         let forget_at = until.min(now.plus(REMEMBERED));
-        let refusals = &mut self.memory().refusals;
+        let Memory { refusals, reopenings: counted, .. } = &mut *self.memory();
+        if counted[group(&asked.row)] != reopenings {
+            return;
+        }
         if refusals.len() >= REFUSALS_MAX {
             refusals.retain(|_, of_row| of_row.iter().any(|refusal| now < refusal.forget_at));
         }
@@ -315,6 +339,7 @@ impl Budgets {
     fn reopened(&self, row: &RowKey, now: Timestamp) {
         let mut memory = self.memory();
         memory.refusals.remove(row);
+        memory.reopenings[group(row)] += 1;
         memory
             .permits
             .retain(|asked, (permits, _)| asked.row != *row || !matches!(permits.spend(now), Spend::Refused { .. }));
@@ -339,9 +364,10 @@ impl Budgets {
         (*held, *ends) = (held.leased(lot, now, until), until);
     }
 
-    /// What follows when the counter did not give a lot.
-    fn not_leased(&self, asked: Asked, lot: i64, (now, until): (Timestamp, Timestamp)) -> Next {
+    /// What follows when the counter did not give a lot, for which it was asked when it had been reopened so often.
+    fn not_leased(&self, asked: Asked, (lot, reopenings): (i64, u64), (now, until): (Timestamp, Timestamp)) -> Next {
         let mut memory = self.memory();
+        let stale = memory.reopenings[group(&asked.row)] != reopenings;
         let (held, ends) = memory.permits.entry(asked).or_insert((Permits::none(), until));
         // Somebody else of this node may have been given one meanwhile.
         if let Spend::Spent(left) = held.spend(now) {
@@ -350,6 +376,7 @@ impl Budgets {
         }
         match held.refused(lot, until) {
             Ok(smaller) => Next::Ask(smaller),
+            Err(_) if stale => Next::Refused,
             Err(none) => {
                 (*held, *ends) = (none, until);
                 Next::Refused
@@ -412,4 +439,36 @@ fn read(bytes: &[u8; STORED]) -> Option<Taken> {
     };
     let step = Step { row, rule, n: number(32)? };
     Some(Taken { step, at: Timestamp::from_ms(number(40)?), stays: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_from_before_a_reopening_is_not_remembered() {
+        let (budgets, row) = (Budgets::default(), [7; 32]);
+        let (asked, now) = (Asked { row, cap: 3, n: 1 }, Timestamp::from_ms(0));
+        let until = now.plus(HOUR);
+        let before = budgets.reopenings(&row);
+        budgets.reopened(&row, now);
+        budgets.remember(asked, before, (now, until));
+        assert_eq!(budgets.refused(&asked, now), None);
+        budgets.remember(asked, budgets.reopenings(&row), (now, until));
+        assert_eq!(budgets.refused(&asked, now), Some(until));
+    }
+
+    #[test]
+    fn a_node_that_was_given_no_permit_before_a_reopening_asks_again() {
+        let (budgets, row) = (Budgets::default(), [7; 32]);
+        let (asked, now) = (Asked { row, cap: 3, n: 1 }, Timestamp::from_ms(0));
+        let until = now.plus(HOUR);
+        let before = budgets.reopenings(&row);
+        budgets.reopened(&row, now);
+        assert!(matches!(budgets.not_leased(asked, (1, before), (now, until)), Next::Refused));
+        assert!(matches!(budgets.spend(asked, now), Spend::Lease { .. }));
+        let after = budgets.reopenings(&row);
+        assert!(matches!(budgets.not_leased(asked, (1, after), (now, until)), Next::Refused));
+        assert!(matches!(budgets.spend(asked, now), Spend::Refused { .. }));
+    }
 }

@@ -28,6 +28,7 @@ use crate::store::account::{self, Account, LoginKey};
 use crate::store::authenticator::{self, Authenticator, Means};
 use crate::store::ceremony::{self, Open};
 use crate::store::message::Leased;
+use crate::store::notice::LetIn;
 use crate::store::{StoreError, Tx, request, session};
 
 /// A code to be checked.
@@ -98,7 +99,7 @@ async fn carry_out(app: &Arc<App>, check: CheckCode) -> Result<Checked, FlowErro
     let Ran { outcome, messages, guess, completed } = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
     if let Some(charged_to) = guess {
-        guesses::wrong(app, charged_to, app.clock.now());
+        guesses::wrong(app, (ceremony, charged_to), app.clock.now());
     }
     complete(app, completed).await;
     match outcome {
@@ -187,28 +188,32 @@ impl Job<CheckCode> {
         ceremony_rules::check(open.ceremony, awaited, &self.attempt(account), &self.app.policy)
     }
 
-    /// Charges a guess of a sign-in before it is compared, or says why nothing is.
+    /// Charges a guess of a sign-in before it is compared, or says why nothing is; and what its owner is told of that.
     async fn charge(
         &self,
         tx: &mut Tx<'_>,
         (account, open): (&mut Account, &mut Open),
         secrets: &Secrets,
-    ) -> Result<Result<Option<ChargedTo>, Checked>, StoreError> {
-        let (app, now) = (&*self.app, self.now);
+    ) -> Result<(Result<Option<ChargedTo>, Checked>, Option<Leased>), StoreError> {
+        let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
         let offered = ceremony_rules::offered(open.ceremony, &secrets.awaited(), &self.attempt(account), &app.policy);
-        let Some(offered) = offered.filter(|_| open.ceremony.purpose == Purpose::SignIn) else { return Ok(Ok(None)) };
+        let offered = offered.filter(|_| open.ceremony.purpose == Purpose::SignIn);
+        let Some(offered) = offered else { return Ok((Ok(None), None)) };
         if let Some(until) = self.too_early(tx, account, open).await? {
-            return Ok(Err(Checked::Later { until }));
+            return Ok((Err(Checked::Later { until }), None));
         }
         let charge = guesses::charge(tx, app, (account, open), offered, now).await?;
+        let mut told = None;
         if charge.ended.is_some() {
-            record(tx, app, account, (Event::DeviceRevoked, &self.input.origin, None), now).await?;
+            record(tx, app, account, (Event::DeviceGuessed, origin, None), now).await?;
+            told = Some(notice::claim(tx, app, account, (MessageKind::DeviceGuessed, origin), now).await?);
         }
-        Ok(match charge.verdict {
+        let charged = match charge.verdict {
             Ok(charged_to) => Ok(Some(charged_to)),
             Err(Barred::Wait { until }) => Err(Checked::Later { until }),
             Err(Barred::Stronger(_)) => Err(Checked::Refused(Verdict::StrongerProofNeeded)),
-        })
+        };
+        Ok((charged, told))
     }
 
     /// Until when a sign-in has to wait that was opened too soon after wrong guesses, before it takes the first code of an
@@ -220,7 +225,8 @@ impl Job<CheckCode> {
         open: &Open,
     ) -> Result<Option<Timestamp>, StoreError> {
         let begins = open.lane == Lane::U && open.charged == 0 && open.released_at.is_none();
-        if !begins || request::newest_refused(tx, account.id, open.id).await? != Some(Suppressed::GuessWait) {
+        let refused = if begins { request::newest_refused(tx, account, open.id).await? } else { None };
+        if refused.is_none_or(|refused| refused.reason != Suppressed::GuessWait) {
             return Ok(None);
         }
         Ok(match guesses::open(&self.app, account, (false, false), self.now) {
@@ -239,13 +245,26 @@ impl Job<CheckCode> {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Ran, StoreError> {
-        let (app, now, input) = (&*self.app, self.now, &self.input);
         let Some((mut account, mut open)) = self.load(tx).await? else { return Ok(Ran::new(Checked::NotFound)) };
         let secrets = self.secrets(tx, &account, &open).await?;
-        let charged_to = match self.charge(tx, (&mut account, &mut open), &secrets).await? {
-            Ok(charged_to) => charged_to,
-            Err(checked) => return Ok(Ran::new(checked)),
+        let (charged, told) = self.charge(tx, (&mut account, &mut open), &secrets).await?;
+        let mut ran = match charged {
+            Ok(charged_to) => self.compare(tx, (account, open), &secrets, charged_to).await?,
+            Err(checked) => Ran::new(checked),
         };
+        ran.messages.extend(told);
+        Ok(ran)
+    }
+
+    /// Compares a code that was charged for.
+    async fn compare(
+        &self,
+        tx: &mut Tx<'_>,
+        (account, open): (Account, Open),
+        secrets: &Secrets,
+        charged_to: Option<ChargedTo>,
+    ) -> Result<Ran, StoreError> {
+        let (app, now, input) = (&*self.app, self.now, &self.input);
         let checked = self.check(&account, &open, &secrets.awaited());
         let Some(checked) = checked else { return Ok(Ran::new(Checked::NotFound)) };
         if checked.ceremony.tries == open.ceremony.tries {
@@ -311,7 +330,7 @@ impl Job<CheckCode> {
         method: id::AuthenticatorId,
     ) -> Result<Ran, StoreError> {
         let (app, now, origin) = (&*self.app, self.now, &self.input.origin);
-        let messages = self.told_of_failures(tx, account, open).await?;
+        let told = self.failed_before(tx, account, open).await?;
         guesses::forgive(tx, account, open, now).await?;
         let completed = completed(tx, open, now).await?;
         let methods = authenticator::methods(&authenticator::list(tx, account).await?);
@@ -323,23 +342,19 @@ impl Job<CheckCode> {
             (device, device_token) = (Some(id), Some(token));
         }
         let session = grant(tx, app, account, (granted, device, origin), now).await?;
+        let mut messages = Vec::new();
+        if told {
+            let let_in = LetIn { session: session.session, device };
+            messages.push(notice::claim_success(tx, app, account, (let_in, origin), now).await?);
+        }
         let outcome = Outcome::Checked(Checked::SignedIn(Granted { device_token, ..session }));
         Ok(Ran { outcome, messages, guess: None, completed })
     }
 
-    /// Signed in: where others' attempts with the right password failed since the last time, the owner is told.
-    async fn told_of_failures(
-        &self,
-        tx: &mut Tx<'_>,
-        account: &Account,
-        open: &Open,
-    ) -> Result<Vec<Leased>, StoreError> {
+    /// Whether others' attempts with the right password failed since the owner signed in last: then he is told of this success.
+    async fn failed_before(&self, tx: &mut Tx<'_>, account: &Account, open: &Open) -> Result<bool, StoreError> {
         let since = account.last_seen_at.unwrap_or(account.created_at);
-        if !ceremony::others_failed(tx, open, since, self.now).await? {
-            return Ok(Vec::new());
-        }
-        let notice = (MessageKind::SuccessAfterFailures, &self.input.origin);
-        Ok(vec![notice::claim(tx, &self.app, account, notice, self.now).await?])
+        ceremony::others_failed(tx, open, since, self.now).await
     }
 
     /// The method is its owner's from now on. Everything older than this is signed out, except the session in which it was

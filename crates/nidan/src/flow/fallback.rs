@@ -73,7 +73,7 @@ impl Job<(Asked, Client, Shut)> {
             kind: if password_right { MessageKind::SignInCode } else { MessageKind::SetupCode },
             to: &asked.to,
             cause: Cause { kind: CauseKind::Fallback, client: client.clone(), password_right },
-            reason: shut.reason,
+            shut: *shut,
         };
         lane::suppress(tx, &self.app, &account, refusal, self.now).await
     }

@@ -2,7 +2,7 @@
 
 use nidan_core::audit::Event;
 use nidan_core::device::Device;
-use nidan_core::id::{self, AccountId, DeviceId};
+use nidan_core::id::{self, AccountId, DeviceId, SessionId};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::Grant;
 use nidan_core::time::Timestamp;
@@ -18,6 +18,8 @@ use crate::store::{StoreError, Tx, device};
 pub struct Granted {
     /// Whose.
     pub account: AccountId,
+    /// Which session.
+    pub session: SessionId,
     /// The session's token.
     pub session_token: Secret<String>,
     /// The device's token, or the successor of the one that was presented.
@@ -26,7 +28,7 @@ pub struct Granted {
     pub two_step: bool,
 }
 
-/// Begins a session for what was proven. The token is new for every one (ASVS 7.2.4).
+/// Begins a session for what was proven.
 pub(super) async fn grant(
     tx: &mut Tx<'_>,
     app: &App,
@@ -34,23 +36,57 @@ pub(super) async fn grant(
     (grant, device, origin): (Grant, Option<DeviceId>, &Origin),
     now: Timestamp,
 ) -> Result<Granted, StoreError> {
+    let proven = (grant.is_two_step(), grant.amr(), now);
+    let granted = begin(tx, app, account, (proven, device, origin), now).await?;
+    account::seen(tx, account.id, now).await?;
+    let event = if granted.two_step { Event::SignedIn } else { Event::SetupEntered };
+    record(tx, app, account, (event, origin, Some(&grant.amr())), now).await?;
+    Ok(granted)
+}
+
+/// A session goes on under a new token, in the account's epoch of now; nothing else of it changes.
+pub(super) async fn go_on(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    (old, device, origin): (&Session, Option<DeviceId>, &Origin),
+    now: Timestamp,
+) -> Result<Granted, StoreError> {
+    let proven = (old.two_step, old.amr.clone(), old.auth_at);
+    begin(tx, app, account, (proven, device, origin), now).await
+}
+
+/// Whether two steps were taken, how, and when.
+type Proven = (bool, String, Timestamp);
+
+/// The token is new for every session (ASVS 7.2.4).
+async fn begin(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    ((two_step, amr, auth_at), device, origin): (Proven, Option<DeviceId>, &Origin),
+    now: Timestamp,
+) -> Result<Granted, StoreError> {
     let token: Token<id::Session> = Token::new(TokenKind::Session, account.id, app.new_id(now), app.random.bytes());
     let session = Session {
         id: token.id,
         token: token.hash(),
         device,
-        two_step: grant.is_two_step(),
-        amr: grant.amr(),
+        two_step,
+        amr,
         sec_epoch: account.sec_epoch,
-        auth_at: now,
+        auth_at,
         last_used_at: now,
         expires_at: now.plus(app.policy.session_life),
     };
     session::insert(tx, account, &session, &origin.client).await?;
-    account::seen(tx, account.id, now).await?;
-    let event = if session.two_step { Event::SignedIn } else { Event::SetupEntered };
-    record(tx, app, account, (event, origin, Some(&session.amr)), now).await?;
-    Ok(Granted { account: account.id, session_token: token.reveal(), device_token: None, two_step: session.two_step })
+    Ok(Granted {
+        account: account.id,
+        session: session.id,
+        session_token: token.reveal(),
+        device_token: None,
+        two_step: session.two_step,
+    })
 }
 
 /// The second step was completed on a device: a known one begins its life anew, another gets its first token. Gives its id

@@ -4,7 +4,7 @@
 //! A device that completed a second step before has guesses of its own, and strangers' count for the account; neither
 //! touches the other.
 
-use nidan_core::id::DeviceId;
+use nidan_core::id::{self, DeviceId, Scoped};
 use nidan_core::ladder::{Barred, Circumstances, DeviceCharge, Step};
 use nidan_core::time::Timestamp;
 
@@ -126,10 +126,11 @@ pub async fn forgive(
     charged(tx, open, 0).await
 }
 
-/// A code was wrong that was charged to `to`, and that is committed.
-pub fn wrong(app: &App, to: ChargedTo, now: Timestamp) {
+/// A code of `sign_in` was wrong that was charged to `to`, and that is committed.
+pub fn wrong(app: &App, (sign_in, to): (Scoped<id::Ceremony>, ChargedTo), now: Timestamp) {
     if to == ChargedTo::Account {
         app.wrong_codes.note(now, &app.policy);
+        app.untold.note(sign_in, now);
     }
 }
 

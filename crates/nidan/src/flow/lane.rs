@@ -177,12 +177,12 @@ pub(super) struct Wish<'a> {
     pub origin: &'a Origin,
 }
 
-/// Writes a wish down, and why it was refused, if it was.
+/// Writes a wish down, and why it was refused and until when, if it was.
 pub(super) async fn note(
     tx: &mut Tx<'_>,
     app: &App,
     account: &Account,
-    (wish, refused): (&Wish<'_>, Option<Suppressed>),
+    (wish, refused): (&Wish<'_>, Option<Shut>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let by = Asker {
@@ -190,9 +190,15 @@ pub(super) async fn note(
         password_right: wish.password_right,
         device: wish.device,
         device_known: wish.device.is_some(),
-        api_key: None,
+        api_key: wish.origin.api_key,
     };
-    let request = Request { ceremony: wish.ceremony, press: wish.press, refused, by };
+    let request = Request {
+        ceremony: wish.ceremony,
+        press: wish.press,
+        refused: refused.map(|shut| shut.reason),
+        until: refused.map(|shut| shut.until).filter(|until| *until > now),
+        by,
+    };
     request::append(tx, app, account, &request, now).await
 }
 
@@ -204,9 +210,9 @@ pub(super) async fn refuse(
     (wish, refused): (&Wish<'_>, Refusal<'_>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let reason = refused.reason;
+    let shut = refused.shut;
     suppress(tx, app, account, refused, now).await?;
-    note(tx, app, account, (wish, Some(reason)), now).await
+    note(tx, app, account, (wish, Some(shut)), now).await
 }
 
 /// Likewise, where it is no request that a sign-in is judged by.
@@ -217,9 +223,9 @@ pub(super) async fn suppress(
     refused: Refusal<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Refusal { kind, to, cause, reason } = refused;
-    app.metrics.suppressed(reason.name());
-    let refused = Refused { kind, destination: to.text(), cause, reason };
+    let Refusal { kind, to, cause, shut } = refused;
+    app.metrics.suppressed(shut.reason.name());
+    let refused = Refused { kind, destination: to.text(), cause, reason: shut.reason };
     message::suppress(tx, account, (app.new_id(now), &refused), now).await
 }
 
@@ -231,6 +237,6 @@ pub(super) struct Refusal<'a> {
     pub to: &'a Destination,
     /// Who asked for it.
     pub cause: Cause,
-    /// Why it is not sent.
-    pub reason: Suppressed,
+    /// Why it is not sent, and until when.
+    pub shut: Shut,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nidan_core::budget::{StillPossible, Suppressed};
+use nidan_core::budget::StillPossible;
 use nidan_core::ceremony::{Holder, Newest, Purpose, Resend, Stage};
 use nidan_core::code::Digits;
 use nidan_core::id::{self, AuthenticatorId, MessageId, Scoped};
@@ -22,6 +22,7 @@ use crate::store::account::{self, Account};
 use crate::store::authenticator::{self, Authenticator};
 use crate::store::ceremony::{self, Open, Sent};
 use crate::store::client::Client;
+pub use crate::store::request::TurnedDown;
 use crate::store::{StoreError, Tx, message, request};
 
 /// A ceremony as its holder may see it.
@@ -41,7 +42,7 @@ pub struct Looked {
     /// The message that brings the code; none: the owner's app makes it.
     pub message: Option<Shown>,
     /// Why no message was sent, where one would bring the code.
-    pub refused: Option<Suppressed>,
+    pub refused: Option<TurnedDown>,
     /// Whether a secret from the account's mailbox can free a message.
     pub may_release: bool,
     /// How long the code is.
@@ -98,7 +99,7 @@ pub struct Shown {
     pub serial: i64,
     /// What became of the newest.
     pub state: State,
-    /// Why.
+    /// Why. For sites, not for pages: it says something of the owner's phone, also to whoever has only the password.
     pub reason: Option<Reason>,
     /// What its owner is told of it.
     pub told: Told,
@@ -163,7 +164,7 @@ impl Job<Look> {
         let sent = ceremony::challenge(tx, open.account, open.challenge()).await?;
         let of_app = awaited.first().is_some_and(|method| method.phone().is_none());
         let refused = match (&message, of_app, open.ceremony.purpose) {
-            (None, false, Purpose::SignIn) => request::newest_refused(tx, account.id, open.id).await?,
+            (None, false, Purpose::SignIn) => request::newest_refused(tx, &account, open.id).await?,
             _ => None,
         };
         let signs_in = open.ceremony.purpose == Purpose::SignIn && open.lane == Lane::U;
@@ -178,7 +179,8 @@ impl Job<Look> {
             language: message.as_ref().map_or(account.language, |shown| shown.language),
             client: open.client,
             message,
-            may_release: refused.is_some_and(|reason| reason.still_possible().contains(&StillPossible::MailSecret))
+            may_release: refused
+                .is_some_and(|refused| refused.reason.still_possible().contains(&StillPossible::MailSecret))
                 && signs_in
                 && account.email_verified_at.is_some(),
             refused,

@@ -18,6 +18,7 @@ use super::{FlowError, Job};
 use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::audit::{self, Recorded};
+use crate::store::carrier_message;
 pub use crate::store::client::Client;
 pub use crate::store::message::CauseKind;
 use crate::store::message::{self, Listed};
@@ -30,8 +31,10 @@ const DAY: Span = Span::days(1);
 const SERIES: Span = Span::days(7);
 /// How far back it is told who got in, and for how long a network counts as seen.
 const QUARTER: Span = Span::days(90);
-/// Messages, and as many refusals, that are listed at most.
+/// Messages, and as many refusals, that are looked at at once.
 const LISTED_MAX: usize = 200;
+/// One more, which tells that there are more.
+const LOOKED_AT: i64 = LISTED_MAX as i64 + 1;
 /// Successes that are looked at.
 const SUCCESSES_MAX: i64 = 2000;
 
@@ -45,12 +48,22 @@ pub struct Ledger {
     pub closed_since: Option<Timestamp>,
     /// What was asked for with the right password in the last 24 hours, granted or not, in order of time.
     pub asked: Vec<Asked>,
-    /// Messages and refusals, newest first.
-    pub items: Vec<Item>,
+    /// From where, and with what, the latest got in who is nobody known.
+    pub newcomer: Option<Client>,
+    /// Messages and refusals, the newest.
+    pub lines: Lines,
     /// Messages of the last 24 hours that were sent.
     pub sent_today: usize,
     /// When it was looked at.
     pub now: Timestamp,
+}
+
+/// Messages and refusals, newest first.
+pub struct Lines {
+    /// They.
+    pub items: Vec<Item>,
+    /// Whether there are older ones.
+    pub more: bool,
 }
 
 /// Something that was asked for.
@@ -111,7 +124,7 @@ pub struct Made {
     pub channel: Channel,
     /// Where it goes, masked.
     pub destination: String,
-    /// The two letters that it carries, while they are kept.
+    /// The two letters that it carries; none: it carries no code.
     pub tag: Option<String>,
     /// Which of the account's messages of the day; none: it carries no code.
     pub serial: Option<i64>,
@@ -119,6 +132,8 @@ pub struct Made {
     pub state: State,
     /// Why.
     pub reason: Option<Why>,
+    /// How long after it was given to a route that was told.
+    pub told_after: Option<Span>,
 }
 
 /// Why a message is in its state.
@@ -162,17 +177,40 @@ pub async fn look(app: &Arc<App>, account: AccountId) -> Result<Option<Ledger>, 
     Ok(app.db.read(Job::new(app, account), |tx, job| Box::pin(job.ledger(tx))).await?)
 }
 
+/// Looks further back: at what was before `before`. `None` if there is no such account.
+pub async fn older(app: &Arc<App>, account: AccountId, before: Timestamp) -> Result<Option<Lines>, FlowError> {
+    let job = Job::new(app, (account, before));
+    let lines = app.db.read(job, |tx, job| {
+        Box::pin(async move {
+            let (id, before) = job.input;
+            let Some(account) = account::load(tx, &job.app, id).await? else { return Ok(None) };
+            let during = (job.now.minus(QUARTER), before);
+            let messages = message::list(tx, &account, during, LOOKED_AT).await?;
+            let refusals = request::refusals(tx, &account, during, LOOKED_AT).await?;
+            Ok(Some(Lines::of(messages, refusals)))
+        })
+    });
+    Ok(lines.await?)
+}
+
+/// Later than anything that was written down.
+const END: Timestamp = Timestamp::from_ms(i64::MAX);
+
 impl Job<AccountId> {
     async fn ledger(&self, tx: &mut Tx<'_>) -> Result<Option<Ledger>, StoreError> {
         let (app, now) = (&*self.app, self.now);
         let Some(account) = account::load(tx, app, self.input).await? else { return Ok(None) };
         let quarter = now.minus(QUARTER);
-        let messages = message::list(tx, &account, quarter, LISTED_MAX as i64).await?;
+        let messages = message::list(tx, &account, (quarter, END), LOOKED_AT).await?;
+        let refusals = request::refusals(tx, &account, (quarter, END), LOOKED_AT).await?;
+        // What was refused, however often, hides nothing of what was sent.
+        let sent = message::sent(tx, &account, now.minus(DAY), LOOKED_AT).await?;
+        let surplus = surplus(tx, app, &sent).await?;
         let requests = request::list(tx, &account, now.minus(SERIES)).await?;
         let known = request::on_known_devices(tx, &account, quarter).await?;
         let successes = audit::successes(tx, &account, quarter.minus(QUARTER), SUCCESSES_MAX).await?;
         let history = History::of(app, &successes);
-        let facts = Facts { app, now, requests: &requests, messages: &messages, history: &history };
+        let facts = Facts { app, now, requests: &requests, messages: &sent, surplus: &surplus, history: &history };
         let entries = facts.entries(&successes, &known);
         let (verdict, got_in) = facts.judged(&account, &entries);
         Ok(Some(Ledger {
@@ -180,8 +218,9 @@ impl Job<AccountId> {
             got_in,
             closed_since: account.closure.closed_at.filter(|_| account.closure.is_closed(account.password_changed_at)),
             asked: facts.asked(),
-            sent_today: facts.sent_today(),
-            items: items(messages, &requests),
+            sent_today: sent.len(),
+            newcomer: newcomer(got_in, &successes),
+            lines: Lines::of(messages, refusals),
             now,
         }))
     }
@@ -228,7 +267,10 @@ struct Facts<'a> {
     app: &'a App,
     now: Timestamp,
     requests: &'a [Kept],
+    /// Sent in the last 24 hours.
     messages: &'a [Listed],
+    /// Ends that carriers told of beyond the messages that they were given, by the newest message to the same number.
+    surplus: &'a BTreeMap<MessageId, u8>,
     history: &'a History,
 }
 
@@ -285,8 +327,8 @@ impl Facts<'_> {
     /// The codes for sign-ins that were handed to a route in the last 24 hours.
     fn sent(&self, sign_ins: &mut Numbers<[u8; 16]>) -> Vec<Sent> {
         let mut challenges = Numbers(BTreeMap::new());
-        let today = self.today().filter(|message| message.kind == MessageKind::SignInCode);
-        let sent = today.filter_map(|message| {
+        let codes = self.messages.iter().filter(|message| message.kind == MessageKind::SignInCode);
+        let sent = codes.filter_map(|message| {
             let (challenge, ceremony) = (message.challenge?, message.ceremony?);
             // A message that no route was given yet has not arrived by any.
             let tells = message.route.as_deref().is_none_or(|route| self.app.tells_of_arrival(route));
@@ -297,20 +339,11 @@ impl Facts<'_> {
                 n: message.n,
                 arrived: Arrived::of(message.state, tells),
                 overdue: tells && silent,
-                deliveries: u8::from(message.state == State::Delivered),
+                deliveries: self.surplus.get(&message.id).map_or(1, |surplus| surplus.saturating_add(1)),
                 instead: message.cause.kind == CauseKind::Fallback,
             })
         });
         sent.collect()
-    }
-
-    fn today(&self) -> impl Iterator<Item = &Listed> {
-        let day_ago = self.now.minus(DAY);
-        self.messages.iter().filter(move |message| message.at > day_ago && message.state != State::Suppressed)
-    }
-
-    fn sent_today(&self) -> usize {
-        self.today().count()
     }
 
     /// Who got in within 90 days; `known`: when that was on a known device.
@@ -347,24 +380,53 @@ impl Facts<'_> {
     }
 }
 
-/// Messages and refusals, newest first.
-fn items(messages: Vec<Listed>, requests: &[Kept]) -> Vec<Item> {
-    let suppressed = messages.iter().filter(|message| message.state == State::Suppressed);
-    let suppressed: BTreeSet<Timestamp> = suppressed.map(|message| message.at).collect();
-    // Most refusals are in the ledger as a message that was not sent.
-    let refused = requests.iter().rev().filter(|kept| !suppressed.contains(&kept.at)).filter_map(|kept| {
-        let by = &kept.request.by;
-        Some(Item {
-            at: kept.at,
-            cause: if kept.request.press { CauseKind::Resend } else { CauseKind::SignIn },
-            client: by.client.clone(),
-            password_right: by.password_right,
-            done: Done::Refused { id: kept.id, reason: kept.request.refused? },
-        })
-    });
-    let mut items: Vec<Item> = messages.into_iter().map(made).chain(refused.take(LISTED_MAX)).collect();
-    items.sort_by_key(|item| std::cmp::Reverse(item.at));
-    items
+/// By how many carriers told of more ends than messages went to a number in the last 24 hours: kept with the newest message there.
+async fn surplus(tx: &mut Tx<'_>, app: &App, sent: &[Listed]) -> Result<BTreeMap<MessageId, u8>, StoreError> {
+    let (mut found, mut looked_at) = (BTreeMap::new(), BTreeSet::new());
+    let since = app.clock.now().minus(DAY);
+    for message in sent.iter().filter(|message| message.kind == MessageKind::SignInCode) {
+        let Some(route) = message.route.as_deref() else { continue };
+        let number = message.destination.expose().as_str();
+        if looked_at.insert((route, number)) {
+            let surplus = carrier_message::surplus_at(tx, app, (route, number), since).await?;
+            found.insert(message.id, u8::try_from(surplus).unwrap_or(u8::MAX));
+        }
+    }
+    Ok(found)
+}
+
+/// From where, and with what, the latest got in who is nobody known.
+fn newcomer(got_in: GotIn, successes: &[Recorded]) -> Option<Client> {
+    let GotIn::NewDevice { last, .. } = got_in else { return None };
+    let entry = successes.iter().find(|recorded| recorded.event == Event::SignedIn && recorded.at == last)?;
+    Some(entry.facts.client.clone())
+}
+
+impl Lines {
+    /// Of the newest messages and the newest refusals. Most refusals are in the ledger as a message that was not sent.
+    fn of(messages: Vec<Listed>, refusals: Vec<request::Refusal>) -> Self {
+        // Where one of the two ends, only the other knows what came before.
+        let end = |count: usize, oldest: Option<Timestamp>| oldest.filter(|_| count > LISTED_MAX);
+        let known_to = end(messages.len(), messages.last().map(|message| message.at));
+        let known_to = known_to.max(end(refusals.len(), refusals.last().map(|refusal| refusal.at)));
+        let suppressed = messages.iter().filter(|message| message.state == State::Suppressed);
+        let suppressed: BTreeSet<Timestamp> = suppressed.map(|message| message.at).collect();
+        let refused = refusals.into_iter().filter(|refusal| !suppressed.contains(&refusal.at)).map(refused);
+        let mut items: Vec<Item> = refused.chain(messages.into_iter().map(made)).collect();
+        items.retain(|item| known_to.is_none_or(|known_to| item.at > known_to));
+        items.sort_by_key(|item| std::cmp::Reverse(item.at));
+        Self { items, more: known_to.is_some() }
+    }
+}
+
+fn refused(refusal: request::Refusal) -> Item {
+    Item {
+        at: refusal.at,
+        cause: if refusal.press { CauseKind::Resend } else { CauseKind::SignIn },
+        client: refusal.by.client,
+        password_right: refusal.by.password_right,
+        done: Done::Refused { id: refusal.id, reason: refusal.reason },
+    }
 }
 
 fn made(message: Listed) -> Item {
@@ -382,6 +444,7 @@ fn made(message: Listed) -> Item {
         serial: (message.kind.carries_code() && message.serial > 0).then_some(message.serial),
         state: message.state,
         reason: message.reason.as_deref().and_then(Why::from_name),
+        told_after: message.wired_at.zip(message.received_at).map(|(wired_at, told_at)| told_at.since(wired_at)),
     };
     Item {
         at: message.at,

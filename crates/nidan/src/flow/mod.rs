@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use nidan_core::audit::Event;
+use nidan_core::id::ApiKeyId;
 use nidan_core::language::Language;
 use nidan_core::time::Timestamp;
 
@@ -19,9 +20,11 @@ use crate::store::{StoreError, Tx};
 
 pub mod accounts;
 pub mod add_method;
+pub mod answer_notice;
 pub mod api_keys;
 pub mod breaker;
 pub mod budget;
+pub mod change_password;
 pub mod check_code;
 pub mod deny;
 pub mod disown;
@@ -31,7 +34,7 @@ pub mod guesses;
 pub mod lane;
 pub mod look;
 pub mod messages;
-mod notice;
+pub(crate) mod notice;
 pub mod once;
 pub(crate) mod open;
 pub mod password_known;
@@ -42,6 +45,7 @@ pub mod session;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
+pub mod wrong_code;
 
 /// The server could not do its work: logged once at the edge, shown as "try again".
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +71,14 @@ pub struct Origin {
     pub client: Client,
     /// The language of the page, or that a site asked for.
     pub language: Language,
+    /// The site's key that it came through; none: from a browser.
+    pub api_key: Option<ApiKeyId>,
 }
 
 impl Origin {
     /// From a network address and the name of a program, as far as they are known.
     pub fn new(address: Option<String>, program: Option<String>, language: Language) -> Self {
-        Self { client: Client { address, program }, language }
+        Self { client: Client { address, program }, language, api_key: None }
     }
 }
 
@@ -95,6 +101,17 @@ async fn record(
 ) -> Result<(), StoreError> {
     let facts = Facts { client: origin.client.clone(), about: about.map(str::to_owned) };
     audit::append(tx, account, app.new_event_id(now), (event, &facts), now).await
+}
+
+/// Writes down that `event` happened at a name that nobody has.
+async fn record_for_nobody(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (event, origin): (Event, &Origin),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let facts = Facts { client: origin.client.clone(), about: None };
+    audit::append_for_nobody(tx, app, app.new_event_id(now), (event, &facts), now).await
 }
 
 /// A flow's input with the server it runs on: what a transaction's body gets.

@@ -1,6 +1,9 @@
-//! Notices: messages that tell an owner what happened to the account. They carry no code and no link.
+//! Notices: messages that tell an owner what happened to the account. They carry no code and no link; what can be answered carries a
+//! reference, which is typed on the site ([`super::answer_notice`]).
 
+use nidan_core::id::MessageId;
 use nidan_core::message::MessageKind;
+use nidan_core::notice::{Reference, ends};
 use nidan_core::secret::Secret;
 use nidan_core::time::{Span, Timestamp};
 
@@ -9,6 +12,7 @@ use crate::app::App;
 use crate::store::account::Account;
 use crate::store::client::Client;
 use crate::store::message::{self, Cause, CauseKind, Leased, NewMessage, SLOTS};
+use crate::store::notice::{self, LetIn, ReferenceKey};
 use crate::store::{StoreError, Tx};
 
 /// A notice that could not be sent for so long is no news any more.
@@ -51,6 +55,7 @@ pub(super) async fn claim_about(
         kind: about.kind,
         language: account.language,
         destination: about.to,
+        tag: None,
         cause: Cause { kind: CauseKind::Notice, client: client.clone(), password_right: true },
         serial: about.count,
         slot: app.random.bytes::<1>()[0] % SLOTS,
@@ -58,4 +63,52 @@ pub(super) async fn claim_about(
         expires_at: now.plus(NOTICE_LIFE),
     };
     message::claim(tx, account, &new, now).await
+}
+
+/// Claims the notice that somebody signed in after attempts that failed, with what that let in.
+pub(super) async fn claim_success(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    (let_in, origin): (LetIn, &Origin),
+    now: Timestamp,
+) -> Result<Leased, StoreError> {
+    let leased = claim(tx, app, account, (MessageKind::SuccessAfterFailures, origin), now).await?;
+    notice::let_in(tx, (account.id, leased.id), let_in).await?;
+    Ok(leased)
+}
+
+fn reference_of(app: &App, message: MessageId, kind: MessageKind) -> Result<Option<Reference>, StoreError> {
+    if ends(kind).is_none() {
+        return Ok(None);
+    }
+    let key = app.keys.code_key_bytes(app.keys.newest());
+    let key = key.ok_or_else(|| StoreError::corrupt("message.message_id", "the key file has no newest key"))?;
+    Ok(Some(Reference::derive(&key, message)))
+}
+
+/// What the owner types to answer a message; none: there is nothing to answer.
+///
+/// # Errors
+/// The key file lacks its newest key.
+pub(crate) fn reference(
+    app: &App,
+    message: MessageId,
+    kind: MessageKind,
+) -> Result<Option<Secret<String>>, StoreError> {
+    Ok(reference_of(app, message, kind)?.map(|reference| reference.reveal()))
+}
+
+/// Has the reference of a message be found from now on: before the message goes, in a transaction of its own, as often as it is
+/// tried. Under a key that became the newest between two tries it has two references, and both are good.
+///
+/// # Errors
+/// The database's; then the message does not go.
+pub(crate) async fn keep_reference(app: &App, message: Leased, kind: MessageKind) -> Result<(), StoreError> {
+    let Some(reference) = reference_of(app, message.id, kind)? else { return Ok(()) };
+    let expires_at = app.clock.now().plus(app.policy.reference_life);
+    let input = (ReferenceKey::of(app, &reference), (message.account, message.id), expires_at);
+    let kept =
+        app.db.transact(input, |tx, (key, named, expires_at)| Box::pin(notice::keep(tx, *key, *named, *expires_at)));
+    kept.await
 }

@@ -171,6 +171,7 @@ pub(super) async fn code_message(
         language: message.language,
         destination: message.destination,
         cause: message.cause,
+        tag: Some(sent.tag.clone()),
         serial: account::next_serial(tx, account.id, message.kind.channel(), app.day(now)).await?,
         slot: app.random.bytes::<1>()[0] % SLOTS,
         lease_until: now.plus(app.policy.message_lease),

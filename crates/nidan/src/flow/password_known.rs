@@ -29,6 +29,15 @@ pub(super) async fn judge(tx: &mut Tx<'_>, app: &App, account: &Account, now: Ti
     Ok(rule::judge(&sign_ins, &account.closure, account.password_changed_at, now, &app.policy))
 }
 
+/// How many sign-ins with the right password on unknown devices nobody completed in the last week, since the password is what it is.
+async fn left_so_far(tx: &mut Tx<'_>, app: &App, account: &Account, now: Timestamp) -> Result<i64, StoreError> {
+    let tells = |route: &str| app.tells_of_arrival(route);
+    let sign_ins = ceremony::password_only(tx, app, (account.id, tells), now.minus(WEEK)).await?;
+    let since = account.password_changed_at;
+    let left = sign_ins.iter().filter(|sign_in| !sign_in.completed && since.is_none_or(|at| sign_in.opened_at > at));
+    Ok(i64::try_from(left.count()).unwrap_or(i64::MAX))
+}
+
 /// Closes the lane, unless it is closed, and writes to the owner what is to be written now. `stopped`: an attempt was stopped.
 pub(super) async fn close(
     tx: &mut Tx<'_>,
@@ -59,14 +68,15 @@ async fn tell(
     match notice {
         None => {}
         Some((Notice::Alert, _)) => {
+            let count = left_so_far(tx, app, account, now).await?;
             for phone in authenticator::list(tx, account).await?.iter().filter(|method| method.method.confirmed) {
                 told.extend(phone.phone().map(|number| About {
                     kind: MessageKind::PasswordKnownAlert,
                     to: Secret::new(number.e164().to_owned()),
-                    count: 0,
+                    count,
                 }));
             }
-            told.push(letter(MessageKind::PasswordKnownLetter, 0));
+            told.push(letter(MessageKind::PasswordKnownLetter, count));
         }
         Some((Notice::Summary { stopped }, _)) => {
             told.push(letter(MessageKind::PasswordKnownSummary, stopped.into()));
@@ -99,9 +109,11 @@ async fn look_at(app: &Arc<App>, left: Left) -> Result<(), FlowError> {
     let job = Job::new(app, left);
     let (missed, messages) = app.db.transact(job, |tx, job| Box::pin(job.run(tx))).await?;
     app.dispatch(messages);
-    if !missed {
-        return Ok(());
-    }
+    if missed { tell_missed(app, left).await } else { Ok(()) }
+}
+
+/// Tells the owner that somebody had the right password and no code, unless that was told within the hour.
+pub(super) async fn tell_missed(app: &Arc<App>, left: Left) -> Result<(), FlowError> {
     let budgets = vec![nidan_core::budget::of_notice(left.account)];
     if let Admission::Admitted(_) = budget::admit(app, budgets).await? {
         let claimed = app.db.transact(Job::new(app, left), |tx, job| Box::pin(job.missed(tx))).await?;

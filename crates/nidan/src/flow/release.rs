@@ -116,7 +116,7 @@ impl Job<(Release, Shut)> {
         let (release, shut) = &self.input;
         let Some((account, _)) = find(tx, &self.app, release).await? else { return Ok(()) };
         let to = Destination::Address(account.email.clone());
-        let refusal = Refusal { kind: MessageKind::ReleaseSecret, to: &to, cause: cause(release), reason: shut.reason };
+        let refusal = Refusal { kind: MessageKind::ReleaseSecret, to: &to, cause: cause(release), shut: *shut };
         lane::suppress(tx, &self.app, &account, refusal, self.now).await
     }
 }

@@ -7,7 +7,7 @@ use nidan_core::ceremony::{Holder, Purpose, Resend};
 use nidan_core::id::{self, AuthenticatorId, Scoped};
 use nidan_core::ladder::Step;
 use nidan_core::message::MessageKind;
-use nidan_core::time::Timestamp;
+use nidan_core::time::{Span, Timestamp};
 
 use super::budget::{self, Admitted};
 use super::lane::{self, Asked, AtGate, Destination, Refusal, Shut};
@@ -19,7 +19,7 @@ use crate::store::account::{self, Account};
 use crate::store::authenticator;
 use crate::store::ceremony::{self, Open, Sent};
 use crate::store::message::{self, Cause, CauseKind, Leased, Newest};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, request};
 
 /// The wish for another message.
 #[derive(Clone)]
@@ -66,12 +66,24 @@ pub enum Resent {
     NotFound,
 }
 
+impl Resent {
+    /// Whether a message came before and is to be waited for.
+    const fn is_patience(self) -> bool {
+        matches!(self, Self::TooEarly { .. } | Self::OnItsWay { .. } | Self::Held { .. } | Self::NoMore)
+    }
+}
+
 /// Sends the code once more, or turns to another method.
 pub async fn resend(app: &Arc<App>, resend: ResendCode) -> Result<Resent, FlowError> {
     // What is refused stays refused: asked of a reader first, so that a flood of presses holds nobody up.
     let job = Job::new(app, Press { resend: resend.clone(), admission: None });
     let asked = match app.db.read(job, |tx, job| Box::pin(job.look(tx))).await? {
-        Looked::Refused(refused) => return Ok(refused),
+        Looked::Refused(refused) => {
+            if refused.is_patience() {
+                note_press(app, resend).await?;
+            }
+            return Ok(refused);
+        }
         Looked::Allowed(asked) => asked,
     };
     let admission = match &asked {
@@ -85,6 +97,25 @@ pub async fn resend(app: &Arc<App>, resend: ResendCode) -> Result<Resent, FlowEr
         budget::give_back(app, admitted.clone()).await?;
     }
     Ok(resent)
+}
+
+/// Presses of one sign-in that are written down: more say no more.
+const PRESSES_NOTED_MAX: i64 = 10;
+/// Two presses less than this apart are one: somebody clicks twice.
+const CLICKS_TWICE: Span = Span::seconds(2);
+
+/// A press that sends nothing tells the owner's card who is impatient.
+async fn note_press(app: &Arc<App>, resend: ResendCode) -> Result<(), FlowError> {
+    let (account, ceremony) = (resend.ceremony.account, resend.ceremony.id);
+    let noted =
+        app.db.read((account, ceremony), |tx, (account, ceremony)| Box::pin(request::presses(tx, *account, *ceremony)));
+    let (noted, newest) = noted.await?;
+    let job = Job::new(app, Press { resend, admission: None });
+    let is_one = newest.is_some_and(|newest| job.now.since(newest) < CLICKS_TWICE);
+    if noted < PRESSES_NOTED_MAX && !is_one {
+        app.db.transact(job, |tx, job| Box::pin(job.note_press(tx))).await?;
+    }
+    Ok(())
 }
 
 struct Press {
@@ -179,6 +210,13 @@ impl Job<Press> {
         }
     }
 
+    async fn note_press(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let ceremony = self.input.resend.ceremony;
+        let Some(account) = account::load(tx, &self.app, ceremony.account).await? else { return Ok(()) };
+        let Some(open) = ceremony::load(tx, &account, ceremony.id).await? else { return Ok(()) };
+        lane::note(tx, &self.app, &account, (&self.noted(&open), None), self.now).await
+    }
+
     /// The same code once more.
     async fn again(
         &self,
@@ -223,7 +261,7 @@ impl Job<Press> {
         if method.method.kind.channel().is_none() {
             let at = AtGate { lane: open.lane, released: open.released_at.is_some(), message: false, first: true };
             let shut = lane::gate(tx, app, &account, at, now).await?.err();
-            lane::note(tx, app, &account, (&self.noted(&open), shut.map(|shut| shut.reason)), now).await?;
+            lane::note(tx, app, &account, (&self.noted(&open), shut), now).await?;
             return nothing(Resent::Done);
         }
         if ceremony::challenge(tx, account.id, open.challenge()).await?.is_some() {
@@ -266,10 +304,10 @@ impl Job<Press> {
         (account, open): (&mut Account, &Open),
         (kind, to, shut): (MessageKind, &Destination, Shut),
     ) -> Result<Ran, StoreError> {
-        let (app, now, reason) = (&*self.app, self.now, shut.reason);
-        let refusal = Refusal { kind, to, cause: self.cause(open), reason };
+        let (app, now) = (&*self.app, self.now);
+        let refusal = Refusal { kind, to, cause: self.cause(open), shut };
         lane::refuse(tx, app, account, (&self.noted(open), refusal), now).await?;
-        let told = match reason {
+        let told = match shut.reason {
             Suppressed::PasswordKnown => {
                 let client = &self.input.resend.origin.client;
                 password_known::close(tx, app, (account, client), true, now).await?

@@ -22,10 +22,11 @@ use super::grant::{Granted, grant};
 pub use super::lane::Shut;
 use super::lane::{self, Asked, AtGate, Destination, Refusal, Wish};
 use super::open::{self, Allowed, CodeMessage, NewCeremony};
-use super::{By, FlowError, Job, Origin, notice, password_known, record};
+use super::{By, FlowError, Job, Origin, notice, password_known, record, record_for_nobody};
 use crate::app::App;
-use crate::password_hash::StoredHash;
+use crate::password_hash::{Comer, StoredHash};
 use crate::store::account::{self, Account};
+use crate::store::audit;
 use crate::store::authenticator::{self, Authenticator};
 use crate::store::ceremony::Open;
 use crate::store::device;
@@ -87,11 +88,11 @@ pub async fn begin(app: &Arc<App>, sign_in: SignIn) -> Result<SignInAnswer, Flow
     let first = match &sign_in.proof {
         Proof::SiteVouches => FirstProof::SitePassword,
         Proof::Password(typed) => {
-            let counted = match count_password(app, &sign_in, found.as_ref()).await? {
+            let (counted, comer) = match count_password(app, &sign_in, found.as_ref()).await? {
                 Ok(counted) => counted,
                 Err(shut) => return Ok(SignInAnswer::Later(shut)),
             };
-            match is_password(app, typed, (sign_in.who, found.as_ref()), &sign_in.origin).await {
+            match is_password(app, (typed, comer), (sign_in.who, found.as_ref()), &sign_in.origin).await {
                 Ok(true) => budget::complete(app, counted).await?,
                 Ok(false) => return Ok(SignInAnswer::InvalidCredentials),
                 Err(error) => {
@@ -122,7 +123,7 @@ async fn count_password(
     app: &Arc<App>,
     sign_in: &SignIn,
     found: Option<&Account>,
-) -> Result<Result<Admitted, Shut>, FlowError> {
+) -> Result<Result<(Admitted, Comer), Shut>, FlowError> {
     let device = match (found, &sign_in.device_token) {
         (Some(account), Some(token)) => known_device(app, account.id, token).await?,
         _ => None,
@@ -133,9 +134,10 @@ async fn count_password(
         (None, None) => Vec::new(),
     };
     let network = lane::network(&sign_in.origin.client);
+    let comer = if device.is_some() { Comer::KnownDevice } else { Comer::Stranger };
     let budgets = of_password(&name, network, device.map(|(id, _)| id), &app.policy);
     Ok(match budget::admit(app, budgets).await? {
-        Admission::Admitted(admitted) => Ok(admitted),
+        Admission::Admitted(admitted) => Ok((admitted, comer)),
         Admission::Refused { reason, until } => {
             app.metrics.suppressed(reason.name());
             Err(Shut { reason, until })
@@ -208,9 +210,9 @@ fn phone_of(authenticators: &[Authenticator], method: Method) -> Option<&PhoneNu
 
 /// Whether `typed` is the account's password, and stores a fresh hash where the stored one is not what this server would
 /// make today. Without an account, or without a password, the same work is done as for an account that might have the name.
-async fn is_password(
+pub(super) async fn is_password(
     app: &Arc<App>,
-    as_typed: &Secret<String>,
+    (as_typed, comer): (&Secret<String>, Comer),
     (who, account): (Option<Who>, Option<&Account>),
     origin: &Origin,
 ) -> Result<bool, FlowError> {
@@ -221,16 +223,15 @@ async fn is_password(
     let has_password = stored.is_some();
     let name = who.as_ref().map_or(&[][..], Who::bytes);
     let hash = stored.unwrap_or_else(|| app.hash_classes.of_unknown(&app.keys, name));
-    let mut verified = app.passwords.verify(typed.clone(), hash.clone()).await?;
+    let mut verified = app.passwords.verify(comer, typed.clone(), hash.clone()).await?;
     if !hash.is_current() && !verified.ok && !typed.same(as_typed) {
         // The other system hashed what was typed, not its normal form.
-        verified = app.passwords.verify(as_typed.clone(), hash).await?;
+        verified = app.passwords.verify(comer, as_typed.clone(), hash).await?;
     }
     verified.ok &= has_password;
-    let Some(account) = account else { return Ok(false) };
     if !verified.ok {
-        record_wrong_password(app, account.id, origin.clone());
-    } else if verified.rehash_wanted {
+        record_wrong_password(app, account.map_or(audit::NOBODY, |account| account.id), origin.clone());
+    } else if let (true, Some(account)) = (verified.rehash_wanted, account) {
         // When there is no time for it, the next sign-in does it: this one was right.
         if let Ok(phc) = app.passwords.hash(typed, app.random.bytes()).await {
             rehash(app, account.id, phc).await?;
@@ -239,7 +240,8 @@ async fn is_password(
     Ok(verified.ok)
 }
 
-/// Written down beside the answer, not before it: else its time would tell that the account exists.
+/// Written down beside the answer, not before it, since it need not be waited for; and without an account as well, for
+/// nobody: else what the database has to do would tell that there is one.
 fn record_wrong_password(app: &Arc<App>, account: id::AccountId, origin: Origin) {
     let app = app.clone();
     tokio::spawn(async move {
@@ -247,8 +249,12 @@ fn record_wrong_password(app: &Arc<App>, account: id::AccountId, origin: Origin)
         let recorded = app.db.transact(job, |tx, job| {
             Box::pin(async move {
                 let (account, origin) = &job.input;
-                let Some(account) = account::load(tx, &job.app, *account).await? else { return Ok(()) };
-                record(tx, &job.app, &account, (Event::PasswordWrong, origin, None), job.now).await
+                match account::load(tx, &job.app, *account).await? {
+                    Some(account) => {
+                        record(tx, &job.app, &account, (Event::PasswordWrong, origin, None), job.now).await
+                    }
+                    None => record_for_nobody(tx, &job.app, (Event::PasswordWrong, origin), job.now).await,
+                }
             })
         });
         if let Err(error) = recorded.await {
@@ -393,12 +399,11 @@ impl Job<Begin> {
         let gate = lane::gate(tx, app, account, at, now).await?;
         let wish = Wish { ceremony: Some(open.id), press: false, password_right: true, device: open.device, origin };
         let Some(phone) = phone else {
-            let refused = gate.err().map(|shut| shut.reason);
-            lane::note(tx, app, account, (&wish, refused), now).await?;
+            lane::note(tx, app, account, (&wish, gate.err()), now).await?;
             return Ok((Vec::new(), false));
         };
         let to = Destination::Phone(phone.clone());
-        let reason = match (gate, &self.input.admission) {
+        let shut = match (gate, &self.input.admission) {
             (Ok(step), Some(Ok(admitted))) => {
                 lane::note(tx, app, account, (&wish, None), now).await?;
                 let message = CodeMessage {
@@ -411,14 +416,14 @@ impl Job<Begin> {
                 let message = open::challenge(tx, app, (account, open), message, now).await?;
                 return Ok((message.into_iter().collect(), true));
             }
-            (Err(shut), _) => shut.reason,
-            (Ok(_), Some(Err(shut))) => shut.reason,
+            (Err(shut), _) => shut,
+            (Ok(_), Some(Err(shut))) => *shut,
             // It was not to have one when it was looked at: somebody else's sign-in came between.
-            (Ok(_), None) => Suppressed::SignInsUnderWay,
+            (Ok(_), None) => Shut { reason: Suppressed::SignInsUnderWay, until: now },
         };
-        let refusal = Refusal { kind: MessageKind::SignInCode, to: &to, cause: self.cause(), reason };
+        let refusal = Refusal { kind: MessageKind::SignInCode, to: &to, cause: self.cause(), shut };
         lane::refuse(tx, app, account, (&wish, refusal), now).await?;
-        let told = match reason {
+        let told = match shut.reason {
             Suppressed::PasswordKnown => password_known::close(tx, app, (account, &origin.client), true, now).await?,
             _ => Vec::new(),
         };
@@ -442,7 +447,7 @@ impl Job<Begin> {
                     _ => Shut { reason: Suppressed::MailAccountFull, until: now },
                 };
                 let cause = self.cause();
-                let refusal = Refusal { kind: MessageKind::ConfirmEmailCode, to: &to, cause, reason: shut.reason };
+                let refusal = Refusal { kind: MessageKind::ConfirmEmailCode, to: &to, cause, shut };
                 lane::refuse(tx, app, account, (&wish, refusal), now).await?;
                 return Ok((SignInAnswer::Later(shut), presented.notice.into_iter().collect(), false));
             }

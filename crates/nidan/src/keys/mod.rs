@@ -47,6 +47,8 @@ pub enum Lookup {
     Repeat,
     /// What is typed to sign in, and a kind of password hash.
     HashClass,
+    /// The reference of a notice.
+    NoticeReference,
 }
 
 impl Lookup {
@@ -63,6 +65,7 @@ impl Lookup {
             Self::CarrierNumber => "look-up of numbers at carriers",
             Self::Repeat => "fingerprints of requests",
             Self::HashClass => "kinds of password hashes",
+            Self::NoticeReference => "look-up of notices",
         }
     }
 }

@@ -20,6 +20,7 @@ use aws_lc_rs::pbkdf2;
 use nidan_core::secret::{Secret, same_bytes};
 use zeroize::Zeroizing;
 
+use super::memory::Memory;
 use super::{LANES, MEMORY_KIB, PASSES, SALT_BYTES, TAG_BYTES};
 
 const TEXT_BYTES_MAX: usize = 512;
@@ -111,12 +112,12 @@ impl StoredHash {
     }
 
     /// Whether this is the hash of `password`; constant time over the comparison. Blocks for as long as hashing takes.
-    pub(super) fn is_of(&self, password: &Secret<String>) -> bool {
+    pub(super) fn is_of(&self, memory: &Memory, password: &Secret<String>) -> bool {
         let password = password.expose().as_bytes();
         match &self.function {
             // As every bcrypt does, only the first 72 bytes count.
             Function::Bcrypt => bcrypt::verify(password, self.text.expose()).unwrap_or(false),
-            Function::Phc(function, phc) => phc_is_of(function, phc, password).unwrap_or(false),
+            Function::Phc(function, phc) => phc_is_of(memory, (function, phc), password).unwrap_or(false),
         }
     }
 
@@ -132,12 +133,12 @@ impl StoredHash {
     }
 }
 
-fn phc_is_of(function: &PhcFunction, phc: &PasswordHash, password: &[u8]) -> Option<bool> {
+fn phc_is_of(memory: &Memory, (function, phc): (&PhcFunction, &PasswordHash), password: &[u8]) -> Option<bool> {
     let (salt, expected) = (phc.salt?, phc.hash?);
     let mut room = Zeroizing::new([0; TAG_BYTES_MAX]);
     let tag = room.get_mut(..expected.len())?;
     match function {
-        PhcFunction::Argon2(argon2) => argon2.hash_password_into(password, &salt, tag).ok()?,
+        PhcFunction::Argon2(argon2) => memory.hash(argon2, (password, &salt), tag).ok()?,
         PhcFunction::Scrypt(params) => scrypt::scrypt(password, &salt, params, tag).ok()?,
         PhcFunction::Pbkdf2(algorithm, iterations) => pbkdf2::derive(*algorithm, *iterations, &salt, password, tag),
     }
@@ -268,9 +269,9 @@ mod tests {
     fn hashes_made_elsewhere_are_checked() {
         for (password, text) in FOREIGN {
             let hash = stored(text);
-            assert!(hash.is_of(&secret(password)), "{text}");
-            assert!(!hash.is_of(&secret("Password")), "{text}");
-            assert!(!hash.is_of(&secret("")), "{text}");
+            assert!(hash.is_of(&Memory::default(), &secret(password)), "{text}");
+            assert!(!hash.is_of(&Memory::default(), &secret("Password")), "{text}");
+            assert!(!hash.is_of(&Memory::default(), &secret("")), "{text}");
             assert!(!hash.is_current(), "{text}");
             assert_eq!(hash.text().expose(), text);
         }
@@ -282,7 +283,7 @@ mod tests {
             let class = stored(text).class();
             let of_nobody = stored(&class);
             assert_eq!(of_nobody.class(), class, "{text}");
-            assert!(!of_nobody.is_current() && !of_nobody.is_of(&secret("password")), "{text}");
+            assert!(!of_nobody.is_current() && !of_nobody.is_of(&Memory::default(), &secret("password")), "{text}");
         }
         let [u, y] = [FOREIGN[6].1, FOREIGN[7].1].map(|text| stored(text).class());
         assert_eq!((u.as_str(), &u), ("$2b$05$.....................................................", &y));
@@ -298,8 +299,8 @@ mod tests {
     fn bcrypt_heeds_72_bytes_as_it_does_elsewhere() {
         let hash = stored("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui");
         let digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-        assert!(hash.is_of(&secret(&format!("{digits}chars after 72 are ignored"))));
-        assert!(!hash.is_of(&secret(&digits[..71])));
+        assert!(hash.is_of(&Memory::default(), &secret(&format!("{digits}chars after 72 are ignored"))));
+        assert!(!hash.is_of(&Memory::default(), &secret(&digits[..71])));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Said<'a> {
     pub body: &'a str,
     /// What stands small below.
     pub footer: &'a str,
-    /// The code that stands at the end of a line of the body; empty where there is none.
+    /// The code, or reference, that stands at the end of a paragraph of the body; empty where there is none.
     pub code: &'a str,
 }
 

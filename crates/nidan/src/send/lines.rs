@@ -21,9 +21,16 @@ use crate::config::ways::Way;
 use crate::config::{self, Settings};
 use crate::web::callbacks::Callbacks;
 
+/// A carrier inside this process, as simulations have it: it answers at once, and its receipts go to [`Routes::receipts`].
+pub trait Carrier: Send + Sync {
+    /// Takes a message, or does not.
+    fn send(&self, dispatch: &Dispatch) -> Outcome;
+}
+
 /// What carries messages to their owners.
 enum Line {
     Demo(DemoPhone, Arc<App>),
+    Simulated(Arc<dyn Carrier>),
     Smpp { line: SmppLine, receipts: bool },
     Http(Arc<HttpLine>),
     Smtp(SmtpLine),
@@ -32,6 +39,7 @@ enum Line {
 /// A place on a line: who holds it may send one message.
 pub(super) enum Permit {
     Demo,
+    Simulated,
     Smpp(smpp::Permit),
     Http(http::Permit),
     Smtp(Box<smtp::Permit>),
@@ -80,16 +88,20 @@ impl Routes {
 
     /// Everything to a demo phone.
     pub fn to_demo_phone(app: &Arc<App>, phone: &DemoPhone) -> Self {
+        Self::all_to(app, "demo", || Line::Demo(phone.clone(), app.clone()))
+    }
+
+    /// Everything to a simulated carrier.
+    pub fn to_carrier(app: &Arc<App>, carrier: &Arc<dyn Carrier>) -> Self {
+        Self::all_to(app, "simulated", || Line::Simulated(carrier.clone()))
+    }
+
+    /// One route for each channel.
+    fn all_to(app: &Arc<App>, name: &str, line: impl Fn() -> Line) -> Self {
         let route = |channel: Channel| {
             let carries = Carries { channel, countries: None, number_kinds: None };
-            let line = Line::Demo(phone.clone(), app.clone());
-            Arc::new(Route {
-                name: format!("demo-{}", channel.name()),
-                carries,
-                cost: None,
-                sms_units: GSM7_LIMIT,
-                line,
-            })
+            let name = format!("{name}-{}", channel.name());
+            Arc::new(Route { name, carries, cost: None, sms_units: GSM7_LIMIT, line: line() })
         };
         Self { all: Channel::ALL.map(route).into(), receipts: Receipts::new(app.clone()) }
     }
@@ -108,7 +120,7 @@ impl Routes {
     pub fn callbacks(&self) -> Callbacks {
         let http = self.all.iter().filter_map(|route| match &route.line {
             Line::Http(line) => Some((route.name.clone(), line.clone())),
-            Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => None,
+            Line::Demo(..) | Line::Simulated(_) | Line::Smpp { .. } | Line::Smtp(_) => None,
         });
         let receipts = self.receipts.clone();
         let keep = move |route: String, receipt| -> BoxFuture<'static, bool> {
@@ -179,6 +191,7 @@ impl Route {
     pub fn expects_receipts(&self) -> bool {
         match &self.line {
             Line::Demo(..) | Line::Smtp(_) => false,
+            Line::Simulated(_) => self.carries.channel == Channel::Sms,
             Line::Smpp { receipts, .. } => *receipts,
             Line::Http(line) => line.declares().receipts,
         }
@@ -187,7 +200,7 @@ impl Route {
     /// Whether a receipt may come without the number that its message went to.
     pub(super) fn may_leave_out_number(&self) -> bool {
         match &self.line {
-            Line::Demo(..) | Line::Smpp { .. } | Line::Smtp(_) => false,
+            Line::Demo(..) | Line::Simulated(_) | Line::Smpp { .. } | Line::Smtp(_) => false,
             Line::Http(line) => !line.names_number(),
         }
     }
@@ -199,6 +212,7 @@ impl Route {
     pub(super) async fn ready(&self) -> Result<Permit, Reason> {
         match &self.line {
             Line::Demo(..) => Ok(Permit::Demo),
+            Line::Simulated(_) => Ok(Permit::Simulated),
             Line::Smpp { line, .. } => line.ready().await.map(Permit::Smpp),
             Line::Http(line) => line.ready().await.map(Permit::Http),
             Line::Smtp(line) => line.ready().await.map(|permit| Permit::Smtp(Box::new(permit))),
@@ -212,11 +226,12 @@ impl Route {
                 phone.deliver(delivery(dispatch, app.clock.now()));
                 Outcome::Delivered
             }
+            (Line::Simulated(carrier), Permit::Simulated) => carrier.send(dispatch),
             (Line::Smpp { line, .. }, Permit::Smpp(permit)) => line.send(permit, dispatch).await,
             (Line::Http(line), Permit::Http(permit)) => line.send(permit, dispatch).await,
             (Line::Smtp(line), Permit::Smtp(permit)) => line.send(*permit, dispatch).await,
             // A permit is one of the line that gave it: nothing has left.
-            (Line::Demo(..) | Line::Smpp { .. } | Line::Http(_) | Line::Smtp(_), _) => {
+            (Line::Demo(..) | Line::Simulated(_) | Line::Smpp { .. } | Line::Http(_) | Line::Smtp(_), _) => {
                 Outcome::NotTaken(Reason::RouteDown)
             }
         }
@@ -224,7 +239,7 @@ impl Route {
 
     async fn close(&self) {
         match &self.line {
-            Line::Demo(..) => {}
+            Line::Demo(..) | Line::Simulated(_) => {}
             Line::Smpp { line, .. } => line.close().await,
             Line::Http(line) => line.close().await,
             Line::Smtp(line) => line.close().await,

@@ -15,8 +15,10 @@ pub struct Filling<'a> {
     pub code: &'a str,
     /// The challenge's two letters; empty likewise.
     pub tag: &'a str,
-    /// Which of the account's messages of the day.
+    /// Which of the account's messages of the day; of a notice, how many of what it tells of.
     pub serial: i64,
+    /// What its owner types to answer it; empty where there is nothing to answer.
+    pub reference: &'a str,
     /// Units that an SMS without Japanese has on its way.
     pub sms_units: usize,
 }
@@ -50,11 +52,13 @@ const fn wording(kind: MessageKind) -> Wording {
         MessageKind::SecondStepMissed => Wording::Email(EmailText::SecondStepMissed),
         MessageKind::SuccessAfterFailures => Wording::Email(EmailText::SuccessAfterFailures),
         MessageKind::ReleaseSecret => Wording::Email(EmailText::Release),
+        MessageKind::DeviceGuessed => Wording::Email(EmailText::DeviceGuessed),
+        MessageKind::PasswordChanged => Wording::Email(EmailText::PasswordChanged),
     }
 }
 
-/// Writes a message. In an English SMS the domain stands for a brand that is not in GSM-7: one Japanese letter leaves the
-/// text 70 units in place of 160.
+/// Writes a message. In an English SMS with a code the domain stands for a brand that is not in GSM-7: one Japanese letter leaves
+/// the text 70 units in place of 160. One without a code names no domain, of which phones would make a link.
 ///
 /// # Errors
 /// An SMS does not fit one segment: [`mistakes`] finds that out before the server starts.
@@ -66,8 +70,8 @@ pub fn write(
     match wording(kind) {
         Wording::Sms(sms) => {
             let brand = match (language, units(&site.name).alphabet) {
-                (Language::En, Alphabet::Ucs2) => &site.domain,
-                (Language::En, Alphabet::Gsm7) | (Language::Ja, _) => &site.name,
+                (Language::En, Alphabet::Ucs2) if kind.carries_code() => &site.domain,
+                (Language::En | Language::Ja, _) => &site.name,
             };
             let text = write_sms((texts, language, sms), (brand, &site.domain), filling)?;
             Ok(Written { subject: None, text, html: None })
@@ -102,7 +106,12 @@ fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &
     ];
     let title = texts.get(language, email.title(), &[]);
     let subject = texts.get(language, "email-subject", &[("brand", brand.into()), ("title", (&title).into())]);
-    let body = Secret::new(texts.get(language, email.body(), &args));
+    let mut body = texts.get(language, email.body(), &args);
+    if !filling.reference.is_empty() {
+        let reference = [("brand", brand.into()), ("reference", filling.reference.into())];
+        body = format!("{body}\n\n{}", texts.get(language, "email-reference", &reference));
+    }
+    let body = Secret::new(body);
     let footer = texts.get(language, "email-footer", &[("brand", brand.into())]);
     let said = Said {
         language,
@@ -111,7 +120,7 @@ fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &
         title: &title,
         body: body.expose(),
         footer: &footer,
-        code: filling.code,
+        code: if filling.reference.is_empty() { filling.code } else { filling.reference },
     };
     let html = Some(html::page(&said));
     let text = Secret::new(format!("{}\n\n---\n{footer}\n", body.expose()));
@@ -122,7 +131,7 @@ fn write_email((texts, language, email): (&Texts, Language, EmailText), brand: &
 /// name of the language and units too many. Empty for a site whose messages can be sent, with so many
 /// units in an SMS without Japanese.
 pub fn mistakes(texts: &Texts, site: &Site, sms_units: usize) -> Vec<(Language, TooLong)> {
-    let filling = Filling { code: "00000000", tag: "KX", serial: 30, sms_units };
+    let filling = Filling { code: "00000000", tag: "KX", serial: 30, reference: "", sms_units };
     let sms = MessageKind::ALL.into_iter().filter(|kind| matches!(wording(*kind), Wording::Sms(_)));
     let pairs = sms.flat_map(|kind| Language::ALL.into_iter().map(move |language| (kind, language)));
     pairs
@@ -144,7 +153,7 @@ mod tests {
         let site = Settings::demo(listen, std::path::Path::new("."), Language::Ja).site;
         let texts = Texts::load().expect("texts");
         assert_eq!(mistakes(&texts, &site, GSM7_LIMIT), []);
-        let filling = Filling { code: "482916", tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
+        let filling = Filling { code: "482916", tag: "KX", serial: 2, reference: "", sms_units: GSM7_LIMIT };
         let text = |language| {
             let written = write((&texts, &site), (MessageKind::SignInCode, language), &filling).expect("fits");
             written.text.expose().lines().next().map(str::to_owned)

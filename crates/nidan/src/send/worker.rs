@@ -7,32 +7,28 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use nidan_core::ceremony::Purpose;
-use nidan_core::code::Binding;
 use nidan_core::ledger::{Answer, Reason, State, Step, Takeover, after, weightier};
-use nidan_core::message::{Channel, MessageKind};
+use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
 use nidan_core::route::spare;
-use nidan_core::time::{Span, Timestamp};
+use nidan_core::time::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, interval_at, timeout};
 
+use super::compose::Job;
 use super::lease::Renewals;
 use super::lines::{Permit, Route, Routes};
 use super::money::Money;
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
-use super::text::{Filling, write};
-use super::{alarm, health};
+use super::{alarm, health, sweep};
 
 use crate::app::App;
-use crate::flow::{accounts, fallback, password_known, release};
+use crate::flow::{accounts, fallback, notice, password_known, wrong_code};
+use crate::store::StoreError;
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
-use crate::store::{
-    Body, StoreError, Tx, account, carrier_message, ceremony, idempotency, rate_counter, request, route_day, session,
-};
 
 /// Messages of one channel on their way at once.
 const AT_ONCE: usize = 256;
@@ -44,16 +40,8 @@ const JUDGE_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Pause between two looks at the wrong codes of all nodes.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
-/// How long sign-ins are kept beyond their end: those of a week tell whether somebody else has the password.
-const SIGN_INS_KEPT: Span = Span::days(8);
-/// How long messages and requests are kept.
-const MESSAGES_KEPT: Span = Span::days(90);
-/// Batches of one kind in a sweep, at most: more than a machine can make anew until the next.
-const BATCHES: usize = 100;
 /// How long a worker that stops waits for what it was given, before it leaves what has not begun to the ledger.
 const DRAIN_FOR: Duration = Duration::from_secs(10);
-/// How long what a route cost on a day is kept.
-const COSTS_KEPT: Span = Span::days(92);
 
 /// Ready when it is to end.
 type Stopped = tokio::sync::oneshot::Receiver<()>;
@@ -113,7 +101,7 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
             }
             _ = sweep.tick() => {
                 accounts::count_hash_classes(&sender.app).await;
-                sender.sweep().await;
+                sweep::everything(&sender.app).await;
             }
         }
     }
@@ -187,13 +175,6 @@ struct Carried {
     number: Option<PhoneNumber>,
 }
 
-struct Job {
-    app: Arc<App>,
-    leased: Leased,
-    /// None: nothing is sent yet.
-    route: Option<Arc<Route>>,
-}
-
 impl Sender {
     /// A sender without a worker of its own: for tests that own the time.
     pub fn new(app: Arc<App>, routes: Routes) -> Self {
@@ -229,6 +210,7 @@ impl Sender {
         if self.app.clock.now() >= letter.expires_at {
             return self.settle(leased, State::Expired, None).await;
         }
+        notice::keep_reference(&self.app, leased, letter.kind).await?;
         let number = (letter.channel == Channel::Sms).then(|| PhoneNumber::from_e164(letter.destination.expose()));
         self.by_any_route(&Carried { leased, letter, number: number.flatten() }).await
     }
@@ -445,130 +427,10 @@ impl Sender {
         }
     }
 
-    /// Looks at what was not typed: whether somebody else has a password, and whom to tell.
+    /// Looks at what was not typed, or not rightly: whether somebody else has a password, and whom to tell.
     pub async fn look_at_codes_that_died(&self) {
-        if let Err(error) = password_known::look(&self.app).await {
+        if let Err(error) = password_known::look(&self.app).await.and(wrong_code::tell(&self.app).await) {
             tracing::error!(%error, "codes that nobody typed could not be looked at");
         }
-    }
-
-    /// Forgets what has expired, in batches, so that nobody waits long behind one.
-    pub async fn sweep(&self) {
-        if let Err(error) = self.try_to_sweep().await {
-            tracing::error!(%error, "what has expired could not be swept");
-        }
-    }
-
-    async fn try_to_sweep(&self) -> Result<(), StoreError> {
-        let app = &self.app;
-        let now = app.clock.now();
-        self.forget(now.minus(SIGN_INS_KEPT), |tx, before| Box::pin(ceremony::forget(tx, *before))).await?;
-        self.forget(now.minus(MESSAGES_KEPT), |tx, before| Box::pin(message::forget(tx, *before))).await?;
-        self.forget(now.minus(MESSAGES_KEPT), |tx, before| Box::pin(request::forget(tx, *before))).await?;
-        // Clocks of several nodes may differ a little.
-        self.forget(now.minus(Span::minutes(1)), |tx, before| Box::pin(rate_counter::forget(tx, *before))).await?;
-        // A day's grace: who comes late is told that it is over, not that it never was.
-        let over = now.minus(Span::days(1));
-        self.forget(over, |tx, before| Box::pin(session::forget(tx, *before))).await?;
-        // By then the latest receipt has come: no message is worth anything for so long.
-        self.forget(over, |tx, before| Box::pin(carrier_message::forget(tx, *before))).await?;
-        let over = app.day(now.minus(COSTS_KEPT));
-        app.db.transact(over, |tx, day| Box::pin(route_day::forget(tx, *day))).await?;
-        let over = now.minus(app.policy.idempotency_life);
-        self.forget(over, |tx, before| Box::pin(idempotency::forget(tx, *before))).await?;
-        let over = now.minus(app.policy.unconfirmed_account_life);
-        for _ in 0..BATCHES {
-            let pending = app.db.read(over, |tx, before| Box::pin(account::pending_before(tx, *before))).await?;
-            if pending.is_empty() {
-                break;
-            }
-            for account in pending {
-                app.db.transact(account, |tx, account| Box::pin(account::erase_pending(tx, *account))).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Repeats `batch` until nothing is left.
-    async fn forget(&self, before: Timestamp, batch: Body<Timestamp, u64>) -> Result<(), StoreError> {
-        for _ in 0..BATCHES {
-            if self.app.db.transact(before, batch).await? == 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Job {
-    async fn letter(&self, tx: &mut Tx<'_>) -> Result<Option<Letter>, StoreError> {
-        match account::load(tx, &self.app, self.leased.account).await? {
-            Some(account) => message::letter(tx, &account, self.leased).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Marks the message as on the wire and writes its text; `None` if it is not ours to send any more.
-    async fn ready(&self, tx: &mut Tx<'_>) -> Result<Option<Dispatch>, StoreError> {
-        let (app, leased) = (&*self.app, self.leased);
-        let Some(route) = &self.route else { return Ok(None) };
-        let Some(account) = account::load(tx, app, leased.account).await? else { return Ok(None) };
-        let wired = message::wire(tx, &account, leased, &route.name, app.clock.now()).await?;
-        let Some(outgoing) = wired else { return Ok(None) };
-        let sent = match outgoing.challenge {
-            Some(id) if outgoing.kind.carries_code() || outgoing.kind == MessageKind::ReleaseSecret => {
-                ceremony::challenge(tx, account.id, id).await?
-            }
-            _ => None,
-        };
-        if sent.is_none() && outgoing.kind.carries_code() {
-            return Err(StoreError::corrupt("message.challenge_id", "no challenge for a message with a code"));
-        }
-        let (mut code, mut tag, mut release) = (None, String::new(), None);
-        if let Some(sent) = sent.as_ref().filter(|_| outgoing.kind == MessageKind::ReleaseSecret) {
-            release = Some(release::secret(app, sent.key_version, sent.id)?);
-        } else if let Some(sent) = sent {
-            let binding = Binding {
-                challenge: sent.id,
-                purpose: purpose(outgoing.kind),
-                authenticator: sent.authenticator,
-                digits: sent.challenge.digits,
-            };
-            code = Some(app.code(sent.key_version, &binding)?);
-            tag = sent.tag;
-        }
-        let code = release.as_ref().map(|secret| secret.expose().as_str()).or(code.as_ref().map(|code| code.expose()));
-        let code = code.unwrap_or_default();
-        let filling = Filling { code, tag: &tag, serial: outgoing.serial, sms_units: route.sms_units };
-        let written = write((&app.texts, &app.site), (outgoing.kind, outgoing.language), &filling);
-        let written = written.map_err(|_| StoreError::corrupt("message.kind", "its text does not fit one segment"))?;
-        Ok(Some(Dispatch {
-            id: leased.id,
-            channel: outgoing.channel,
-            destination: outgoing.destination,
-            language: outgoing.language,
-            subject: written.subject,
-            text: written.text,
-            html: written.html,
-            expires_at: outgoing.expires_at,
-        }))
-    }
-}
-
-/// What the code of a message is for.
-const fn purpose(kind: MessageKind) -> Purpose {
-    match kind {
-        MessageKind::SignInCode => Purpose::SignIn,
-        MessageKind::SetupCode => Purpose::ConfirmAuthenticator,
-        MessageKind::ConfirmEmailCode
-        | MessageKind::AddressInUse
-        | MessageKind::DeviceReuse
-        | MessageKind::TwoStepOn
-        | MessageKind::PasswordKnownAlert
-        | MessageKind::PasswordKnownLetter
-        | MessageKind::PasswordKnownSummary
-        | MessageKind::SecondStepMissed
-        | MessageKind::SuccessAfterFailures
-        | MessageKind::ReleaseSecret => Purpose::ConfirmEmail,
     }
 }

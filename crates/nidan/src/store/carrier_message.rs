@@ -28,6 +28,9 @@ sql! {
                            ORDER BY created_ms DESC LIMIT $3) newest
                    GROUP BY number) by_number
                 WHERE messages > 0 AND told > messages";
+    AT_NUMBER = "SELECT CAST(COALESCE(SUM(CASE WHEN account_id IS NULL THEN 0 ELSE 1 END), 0) AS BIGINT) AS messages,
+                        CAST(COALESCE(SUM(told), 0) AS BIGINT) AS told
+                   FROM carrier_message WHERE number = $1 AND created_ms > $2";
     DROP_OLD = "DELETE FROM carrier_message WHERE key_hash IN
                   (SELECT key_hash FROM carrier_message WHERE created_ms < $1 LIMIT 1000)";
 }
@@ -139,6 +142,20 @@ pub async fn told(tx: &mut Tx<'_>, keys: &[CarrierKey]) -> Result<(), StoreError
 /// receipts for numbers that we sent nothing to: another program may share the account at the carrier.
 pub async fn surplus(tx: &mut Tx<'_>, route: &str, since: Timestamp, limit: i64) -> Result<u64, StoreError> {
     let surplus = tx.one(&SURPLUS, &[route.into(), since.into(), limit.into()]).await?.int(0)?;
+    Ok(u64::try_from(surplus).unwrap_or(0))
+}
+
+/// By how many the carrier of `route` told of more ends, each under an id of its own, than messages went to `number` since
+/// `since`.
+pub async fn surplus_at(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (route, number): (&str, &str),
+    since: Timestamp,
+) -> Result<u64, StoreError> {
+    let Some((_, number)) = CarrierKey::counted(app, route, Some(number)) else { return Ok(0) };
+    let row = tx.one(&AT_NUMBER, &[number.into(), since.into()]).await?;
+    let surplus = row.int(1)?.saturating_sub(row.int(0)?);
     Ok(u64::try_from(surplus).unwrap_or(0))
 }
 

@@ -64,7 +64,7 @@ sql! {
              WHERE h.expires_ms > $1 AND h.expires_ms <= $2 AND h.authenticator_id IS NOT NULL
                AND c.lane = 2 AND c.purpose = 1 AND c.stage = 0
              ORDER BY h.expires_ms LIMIT 500";
-    FAILED = "SELECT 1 FROM ceremony WHERE account_id = $1 AND lane = 2 AND opened_ms > $2 AND opened_ms <= $4
+    FAILED = "SELECT CAST(1 AS BIGINT) AS found FROM ceremony WHERE account_id = $1 AND lane = 2 AND opened_ms > $2 AND opened_ms <= $4
                  AND charged > 0 AND stage <> 1 AND ceremony_id <> $3 LIMIT 1";
     DROP_CEREMONIES = "DELETE FROM ceremony WHERE (account_id, ceremony_id) IN
                          (SELECT account_id, ceremony_id FROM ceremony WHERE expires_ms < $1 LIMIT 1000)";

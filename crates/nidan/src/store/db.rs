@@ -12,6 +12,7 @@ use nidan_core::time::Timestamp;
 use super::postgres::{self, Postgres, Session};
 use super::sqlite::{self, Sqlite};
 use super::{Engine, Row, Sql, StoreError, Value};
+use crate::metrics::ByStatement;
 
 super::sql! {
     /// Answers one row wherever there is a database. `CAST`, since a bare 1 is 32 bits wide in PostgreSQL.
@@ -99,7 +100,10 @@ pub type Body<I, T> = for<'a, 'c> fn(&'a mut Tx<'c>, &'a I) -> BoxFuture<'a, Res
 
 /// The database. Cheap to clone; closed when the last clone is dropped, after what was accepted is answered.
 #[derive(Clone)]
-pub struct Db(Arc<Driver>);
+pub struct Db {
+    driver: Arc<Driver>,
+    statements: ByStatement,
+}
 
 enum Driver {
     Sqlite(Sqlite),
@@ -128,12 +132,14 @@ impl Db {
     }
 
     async fn open_as(url: &DatabaseUrl, exclusive: bool) -> Result<Self, StoreError> {
+        let statements = ByStatement::default();
+        let counted = statements.clone();
         let driver = match &url.0 {
-            Place::Memory => Driver::Sqlite(Sqlite::memory()?),
-            Place::File(path) => Driver::Sqlite(Sqlite::file(path, exclusive)?),
-            Place::Postgres(url) => Driver::Postgres(Postgres::open(url.expose()).await?),
+            Place::Memory => Driver::Sqlite(Sqlite::memory(counted)?),
+            Place::File(path) => Driver::Sqlite(Sqlite::file(path, exclusive, counted)?),
+            Place::Postgres(url) => Driver::Postgres(Postgres::open(url.expose(), counted).await?),
         };
-        Ok(Self(Arc::new(driver)))
+        Ok(Self { driver: Arc::new(driver), statements })
     }
 
     /// Runs `body` in a transaction that may write, and answers after the commit is durable.
@@ -151,7 +157,7 @@ impl Db {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        match &*self.0 {
+        match &*self.driver {
             Driver::Sqlite(sqlite) => sqlite.transact(input, body).await,
             Driver::Postgres(postgres) => postgres.transact(input, body).await,
         }
@@ -167,7 +173,7 @@ impl Db {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        match &*self.0 {
+        match &*self.driver {
             Driver::Sqlite(sqlite) => sqlite.read(input, body).await,
             Driver::Postgres(postgres) => postgres.read(input, body).await,
         }
@@ -178,11 +184,17 @@ impl Db {
     /// # Errors
     /// [`StoreError`].
     pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
-        let now = match &*self.0 {
+        let now = match &*self.driver {
             Driver::Sqlite(_) => return Ok(None),
             Driver::Postgres(_) => self.read((), |tx, ()| Box::pin(async move { tx.one(&CLOCK, &[]).await?.time(0) })),
         };
         now.await.map(Some)
+    }
+
+    /// How often each statement was run since this was opened: of two requests that are to look alike, the work can be
+    /// compared.
+    pub fn statements(&self) -> ByStatement {
+        self.statements.clone()
     }
 
     /// Whether a transaction can be opened and committed now (readiness).
@@ -197,6 +209,7 @@ impl Db {
 /// A transaction that is under way. Statements run one after the other, in the order they are awaited.
 pub struct Tx<'c> {
     connection: Connection<'c>,
+    statements: &'c ByStatement,
     failure: Option<Failure>,
 }
 
@@ -213,8 +226,8 @@ pub(super) struct Failure {
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(connection: Connection<'c>) -> Self {
-        Self { connection, failure: None }
+    pub(super) fn new(connection: Connection<'c>, statements: &'c ByStatement) -> Self {
+        Self { connection, statements, failure: None }
     }
 
     /// The failure of a statement, if there was one: then nothing may be committed.
@@ -245,6 +258,7 @@ impl<'c> Tx<'c> {
     /// [`StoreError`]; the transaction is then over: every further statement gives the same error.
     pub async fn rows(&mut self, sql: &Sql, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         self.usable()?;
+        self.count(sql);
         let outcome = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::rows(connection, sql, params),
             Connection::Postgres(session) => session.rows(sql, params).await,
@@ -277,6 +291,7 @@ impl<'c> Tx<'c> {
     /// As [`Tx::rows`].
     pub async fn execute(&mut self, sql: &Sql, params: &[Value]) -> Result<u64, StoreError> {
         self.usable()?;
+        self.count(sql);
         let outcome = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::execute(connection, sql, params),
             Connection::Postgres(session) => session.execute(sql, params).await,
@@ -294,6 +309,10 @@ impl<'c> Tx<'c> {
             Connection::Postgres(session) => session.script(doing, text).await,
         };
         outcome.map_err(|failure| self.fail(failure))
+    }
+
+    fn count(&self, sql: &Sql) {
+        self.statements.get_or_create(&[("statement", sql.name())]).inc();
     }
 
     fn usable(&self) -> Result<(), StoreError> {

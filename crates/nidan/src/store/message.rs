@@ -60,12 +60,20 @@ sql! {
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
     CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
-    /// A challenge is kept for some days only, its messages for longer.
+    /// A challenge is kept for some days only, its messages for longer. Those of 0.1.0 have their letters only there.
     LIST = "SELECT m.message_id, m.n, m.kind, m.channel, m.destination, m.facts, m.serial, m.state, m.reason, m.route,
-                   m.wired_ms, m.created_ms, m.challenge_id, h.ceremony_id, h.tag
+                   m.wired_ms, m.created_ms, m.challenge_id, h.ceremony_id, h.tag, m.receipt_ms
               FROM message m
               LEFT JOIN challenge h ON h.account_id = m.account_id AND h.challenge_id = m.challenge_id
-             WHERE m.account_id = $1 AND m.created_ms > $2 ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $3";
+             WHERE m.account_id = $1 AND m.created_ms > $2 AND m.created_ms < $3
+             ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $4";
+    /// State 9: suppressed.
+    SENT = "SELECT m.message_id, m.n, m.kind, m.channel, m.destination, m.facts, m.serial, m.state, m.reason, m.route,
+                   m.wired_ms, m.created_ms, m.challenge_id, h.ceremony_id, h.tag, m.receipt_ms
+              FROM message m
+              LEFT JOIN challenge h ON h.account_id = m.account_id AND h.challenge_id = m.challenge_id
+             WHERE m.account_id = $1 AND m.created_ms > $2 AND m.state <> 9
+             ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $3";
     ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND route IS NOT NULL AND challenge_id =
                 (SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2)";
 }
@@ -104,6 +112,16 @@ pub struct Cause {
     pub password_right: bool,
 }
 
+/// What is sealed of a message beside its destination.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    #[serde(flatten)]
+    cause: Cause,
+    /// The two letters that it carries: its owner compares them for as long as it is listed.
+    #[serde(default)]
+    tag: Option<String>,
+}
+
 /// Names a message to the worker that is to send it, under the lease that it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leased {
@@ -133,6 +151,8 @@ pub struct NewMessage {
     pub destination: Secret<String>,
     /// What caused it.
     pub cause: Cause,
+    /// The two letters that it carries; none: it carries no code.
+    pub tag: Option<String>,
     /// Which of the account's messages of the day that carry a code; 0 for one that carries none.
     pub serial: i64,
     /// Where recovery finds it, below [`SLOTS`].
@@ -150,7 +170,8 @@ const FACTS: &str = "message.facts";
 /// of the same message of the same challenge is a [`StoreError::Conflict`].
 pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Timestamp) -> Result<Leased, StoreError> {
     let row = new.id.as_bytes();
-    let facts = serde_json::to_vec(&new.cause).unwrap_or_default();
+    let facts = Facts { cause: new.cause.clone(), tag: new.tag.clone() };
+    let facts = serde_json::to_vec(&facts).unwrap_or_default();
     let values = [
         account.id.into(),
         new.id.into(),
@@ -169,6 +190,16 @@ pub async fn claim(tx: &mut Tx<'_>, account: &Account, new: &NewMessage, now: Ti
     ];
     tx.execute(&INSERT, &values).await?;
     Ok(Leased { account: account.id, id: new.id, epoch: 1, channel: new.kind.channel() })
+}
+
+/// Opens what caused the message `id`.
+pub(super) fn cause(account: &Account, id: MessageId, sealed: &[u8]) -> Result<Cause, StoreError> {
+    Ok(facts(account, id, sealed)?.cause)
+}
+
+fn facts(account: &Account, id: MessageId, sealed: &[u8]) -> Result<Facts, StoreError> {
+    let facts = account.sealing().open(FACTS, id.as_bytes(), sealed)?;
+    serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))
 }
 
 /// A message that is not sent.
@@ -191,7 +222,8 @@ pub async fn suppress(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let row = id.as_bytes();
-    let facts = serde_json::to_vec(&refused.cause).unwrap_or_default();
+    let facts = Facts { cause: refused.cause.clone(), tag: None };
+    let facts = serde_json::to_vec(&facts).unwrap_or_default();
     let values = [
         account.id.into(),
         id.into(),
@@ -475,7 +507,7 @@ pub struct Listed {
     pub challenge: Option<ChallengeId>,
     /// What that code belongs to, while that is kept.
     pub ceremony: Option<CeremonyId>,
-    /// The two letters that it carries, while they are kept.
+    /// The two letters that it carries; none: it carries no code.
     pub tag: Option<String>,
     /// Which message of the challenge.
     pub n: u8,
@@ -497,38 +529,51 @@ pub struct Listed {
     pub route: Option<String>,
     /// When it was given to it.
     pub wired_at: Option<Timestamp>,
+    /// When the first receipt came that told of an end.
+    pub received_at: Option<Timestamp>,
     /// When it was claimed.
     pub at: Timestamp,
 }
 
-/// The newest messages of an account since `since`, at most `limit`, newest first.
-pub async fn list(tx: &mut Tx<'_>, account: &Account, since: Timestamp, limit: i64) -> Result<Vec<Listed>, StoreError> {
-    let rows = tx.rows(&LIST, &[account.id.into(), since.into(), limit.into()]).await?;
-    rows.iter()
-        .map(|row| {
-            let id: MessageId = row.id(0)?;
-            let (kind, channel) = kind_and_channel(row, 2, 3)?;
-            let cause = account.sealing().open(FACTS, id.as_bytes(), row.blob(5)?)?;
-            Ok(Listed {
-                id,
-                challenge: row.opt_id(12)?,
-                ceremony: row.opt_id(13)?,
-                tag: row.opt_text(14)?.map(str::to_owned),
-                n: u8::try_from(row.int(1)?).map_err(|_| StoreError::corrupt("message.n", "no count"))?,
-                kind,
-                channel,
-                destination: account.sealing().open_text(DESTINATION, id.as_bytes(), row.blob(4)?)?,
-                cause: serde_json::from_slice(cause.expose())
-                    .map_err(|_| StoreError::corrupt(FACTS, "not readable"))?,
-                serial: row.int(6)?,
-                state: state(row, 7)?,
-                reason: row.opt_text(8)?.map(str::to_owned),
-                route: row.opt_text(9)?.map(str::to_owned),
-                wired_at: row.opt_time(10)?,
-                at: row.time(11)?,
-            })
-        })
-        .collect()
+/// The newest messages of an account after `since` and before `before`, at most `limit`, newest first.
+pub async fn list(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    (since, before): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = tx.rows(&LIST, &[account.id.into(), since.into(), before.into(), limit.into()]).await?;
+    rows.iter().map(|row| listed(account, row)).collect()
+}
+
+/// Likewise, those that were handed to a route, or will be: budgets bound how many there are, however many were refused.
+pub async fn sent(tx: &mut Tx<'_>, account: &Account, since: Timestamp, limit: i64) -> Result<Vec<Listed>, StoreError> {
+    let rows = tx.rows(&SENT, &[account.id.into(), since.into(), limit.into()]).await?;
+    rows.iter().map(|row| listed(account, row)).collect()
+}
+
+fn listed(account: &Account, row: &Row) -> Result<Listed, StoreError> {
+    let id: MessageId = row.id(0)?;
+    let (kind, channel) = kind_and_channel(row, 2, 3)?;
+    let facts = facts(account, id, row.blob(5)?)?;
+    Ok(Listed {
+        id,
+        challenge: row.opt_id(12)?,
+        ceremony: row.opt_id(13)?,
+        tag: facts.tag.or(row.opt_text(14)?.map(str::to_owned)),
+        n: u8::try_from(row.int(1)?).map_err(|_| StoreError::corrupt("message.n", "no count"))?,
+        kind,
+        channel,
+        destination: account.sealing().open_text(DESTINATION, id.as_bytes(), row.blob(4)?)?,
+        cause: facts.cause,
+        serial: row.int(6)?,
+        state: state(row, 7)?,
+        reason: row.opt_text(8)?.map(str::to_owned),
+        route: row.opt_text(9)?.map(str::to_owned),
+        wired_at: row.opt_time(10)?,
+        received_at: row.opt_time(15)?,
+        at: row.time(11)?,
+    })
 }
 
 /// Forgets up to a thousand messages from before `before`; gives how many.

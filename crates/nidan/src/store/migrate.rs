@@ -34,6 +34,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("../../migrations/0002_sending.sql"),
     include_str!("../../migrations/0003_guesses.sql"),
     include_str!("../../migrations/0004_stops.sql"),
+    include_str!("../../migrations/0005_notices.sql"),
 ];
 
 /// How often the version table is tried to be made: PostgreSQL lets the second of two who make it at once fail.

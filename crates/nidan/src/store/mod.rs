@@ -36,6 +36,7 @@ pub mod device;
 pub mod idempotency;
 pub mod message;
 pub mod migrate;
+pub mod notice;
 mod postgres;
 pub mod rate_counter;
 pub mod request;
@@ -67,6 +68,7 @@ pub fn statements() -> impl Iterator<Item = &'static Sql> {
         idempotency::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        notice::STATEMENTS,
         rate_counter::STATEMENTS,
         request::STATEMENTS,
         route_day::STATEMENTS,

@@ -29,6 +29,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::db::{Body, Connection, Failure, NotADatabaseUrl, Tx};
 use super::{Cells, Row, Sql, StoreError, Value};
+use crate::metrics::ByStatement;
 use crate::tls;
 
 /// How often a transaction is tried that deadlocks or cannot be serialized, the first time included. At READ COMMITTED
@@ -144,12 +145,15 @@ pub(super) fn without_password(url: &str) -> String {
     }
 }
 
-pub(super) struct Postgres(Pool);
+pub(super) struct Postgres {
+    pool: Pool,
+    statements: ByStatement,
+}
 
 impl Postgres {
     /// Connects once, so that a wrong URL shows at start and a server that may lose commits is refused: guess counts and
     /// used codes must survive a crash.
-    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+    pub(super) async fn open(url: &str, statements: ByStatement) -> Result<Self, StoreError> {
         let target = Target::parse(url).map_err(|error| StoreError::refused(OPENING, error.to_string()))?;
         let pool = pool(target.manager()?)?;
         let client = taken(&pool).await?;
@@ -158,7 +162,7 @@ impl Postgres {
             return Err(StoreError::refused(OPENING, "synchronous_commit is off: a crash would give used codes back"));
         }
         drop(client);
-        Ok(Self(pool))
+        Ok(Self { pool, statements })
     }
 
     pub(super) async fn transact<I, T>(&self, input: I, body: Body<I, T>) -> Result<T, StoreError>
@@ -166,9 +170,9 @@ impl Postgres {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let pool = self.0.clone();
+        let (pool, statements) = (self.pool.clone(), self.statements.clone());
         // A task of its own, so that a hang-up of the caller cannot stop it half way.
-        let task = tokio::spawn(async move { attempts(&pool, &input, body).await });
+        let task = tokio::spawn(async move { attempts((&pool, &statements), &input, body).await });
         task.await.unwrap_or_else(|ended| {
             Err(if ended.is_panic() {
                 StoreError::refused("a transaction", "its body panicked; it was rolled back")
@@ -179,8 +183,8 @@ impl Postgres {
     }
 
     pub(super) async fn read<I, T>(&self, input: I, body: Body<I, T>) -> Result<T, StoreError> {
-        let mut session = Session { client: taken(&self.0).await?, stage: Stage::Reading };
-        let mut tx = Tx::new(Connection::Postgres(&mut session));
+        let mut session = Session { client: taken(&self.pool).await?, stage: Stage::Reading };
+        let mut tx = Tx::new(Connection::Postgres(&mut session), &self.statements);
         let outcome = body(&mut tx, &input).await;
         match tx.end() {
             Some(failure) => Err(failure.error),
@@ -209,10 +213,10 @@ async fn taken(pool: &Pool) -> Result<Client, StoreError> {
     })
 }
 
-async fn attempts<I, T>(pool: &Pool, input: &I, body: Body<I, T>) -> Result<T, StoreError> {
+async fn attempts<I, T>(on: (&Pool, &ByStatement), input: &I, body: Body<I, T>) -> Result<T, StoreError> {
     let mut attempt = 1;
     loop {
-        match once(pool, input, body).await {
+        match once(on, input, body).await {
             Err(failure) if failure.again && attempt < ATTEMPTS => {
                 tokio::time::sleep(pause(attempt)).await;
                 attempt += 1;
@@ -234,10 +238,10 @@ fn pause(attempt: u32) -> Duration {
     Duration::from_millis(base + (scrambled >> 32) % (base + 1))
 }
 
-async fn once<I, T>(pool: &Pool, input: &I, body: Body<I, T>) -> Result<T, Failure> {
+async fn once<I, T>((pool, statements): (&Pool, &ByStatement), input: &I, body: Body<I, T>) -> Result<T, Failure> {
     let client = taken(pool).await.map_err(Failure::last)?;
     let mut session = Session { client, stage: Stage::Waiting };
-    let mut tx = Tx::new(Connection::Postgres(&mut session));
+    let mut tx = Tx::new(Connection::Postgres(&mut session), statements);
     let outcome = body(&mut tx, input).await;
     match tx.end().map_or_else(|| outcome.map_err(Failure::last), Err) {
         Ok(answer) => session.end(COMMITTING, "COMMIT").await.map(|()| answer),

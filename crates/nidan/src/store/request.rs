@@ -27,10 +27,14 @@ sql! {
               FROM request r
               LEFT JOIN ceremony c ON c.account_id = r.account_id AND c.ceremony_id = r.ceremony_id
              WHERE r.account_id = $1 AND r.created_ms > $2 ORDER BY r.created_ms, r.request_id";
+    REFUSALS = "SELECT request_id, press, facts, refused, created_ms FROM request
+                 WHERE account_id = $1 AND created_ms > $2 AND created_ms < $3 AND refused IS NOT NULL
+                 ORDER BY created_ms DESC, request_id DESC LIMIT $4";
     KNOWN_DEVICES = "SELECT request_id, facts, completed_ms FROM request
                       WHERE account_id = $1 AND created_ms > $2 AND completed_ms IS NOT NULL";
-    NEWEST_REFUSED = "SELECT refused FROM request WHERE account_id = $1 AND ceremony_id = $2
+    NEWEST_REFUSED = "SELECT request_id, facts, refused, created_ms FROM request WHERE account_id = $1 AND ceremony_id = $2
                        ORDER BY created_ms DESC, request_id DESC LIMIT 1";
+    PRESSES = "SELECT COUNT(*) AS presses, MAX(created_ms) AS newest FROM request WHERE account_id = $1 AND ceremony_id = $2 AND press = 1";
     COMPLETED = "UPDATE request SET completed_ms = $3 WHERE account_id = $1 AND ceremony_id = $2 AND completed_ms IS NULL";
     DROP_OLD = "DELETE FROM request WHERE (account_id, request_id) IN
                   (SELECT account_id, request_id FROM request WHERE created_ms < $1 LIMIT 1000)";
@@ -47,6 +51,8 @@ pub struct Request {
     pub press: bool,
     /// Why nothing was sent, if nothing was.
     pub refused: Option<Suppressed>,
+    /// When asking again may be of use, where the rule that refused knows it.
+    pub until: Option<Timestamp>,
     /// Who asked.
     pub by: Asker,
 }
@@ -66,7 +72,7 @@ pub struct Asker {
     pub api_key: Option<ApiKeyId>,
 }
 
-/// [`Asker`] as it is sealed.
+/// Who asked, and until when that is refused, as it is sealed.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     client: Client,
@@ -74,16 +80,20 @@ struct Facts {
     device: Option<[u8; 16]>,
     device_known: bool,
     api_key: Option<[u8; 16]>,
+    #[serde(default)]
+    until_ms: Option<i64>,
 }
 
-impl From<&Asker> for Facts {
-    fn from(asker: &Asker) -> Self {
+impl From<&Request> for Facts {
+    fn from(request: &Request) -> Self {
+        let asker = &request.by;
         Self {
             client: asker.client.clone(),
             password_right: asker.password_right,
             device: asker.device.map(|id| *id.as_bytes()),
             device_known: asker.device_known,
             api_key: asker.api_key.map(|id| *id.as_bytes()),
+            until_ms: request.until.map(Timestamp::ms),
         }
     }
 }
@@ -142,7 +152,7 @@ pub async fn append(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let id = app.new_event_id(now);
-    let facts = serde_json::to_vec(&Facts::from(&request.by)).unwrap_or_default();
+    let facts = serde_json::to_vec(&Facts::from(request)).unwrap_or_default();
     let values = [
         account.id.into(),
         id.into(),
@@ -156,21 +166,21 @@ pub async fn append(
     tx.execute(&APPEND, &values).await.map(drop)
 }
 
-fn asker(account: &Account, id: EventId, sealed: &[u8]) -> Result<Asker, StoreError> {
+fn facts(account: &Account, id: EventId, sealed: &[u8]) -> Result<Facts, StoreError> {
     let facts = account.sealing().open(FACTS, id.as_bytes(), sealed)?;
-    let facts: Facts =
-        serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))?;
-    Ok(facts.into())
+    serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))
 }
 
 fn read(account: &Account, row: &Row) -> Result<Kept, StoreError> {
     let id = row.id(0)?;
     let refused = row.opt_text(5)?.map(suppressed);
+    let facts = facts(account, id, row.blob(4)?)?;
     let request = Request {
         ceremony: row.opt_id(1)?,
         press: row.flag(2)?,
         refused: refused.transpose()?,
-        by: asker(account, id, row.blob(4)?)?,
+        until: facts.until_ms.map(Timestamp::from_ms),
+        by: facts.into(),
     };
     let signs_in = match row.opt_int(11)? {
         Some(purpose) => Purpose::from_stored(purpose) == Some(Purpose::SignIn),
@@ -200,15 +210,67 @@ fn suppressed(name: &str) -> Result<Suppressed, StoreError> {
     Suppressed::from_name(name).ok_or_else(|| StoreError::corrupt("request.refused", "not of this version"))
 }
 
-/// Why what was asked last of a sign-in was refused, if it was.
+/// Something that was refused, as its owner sees it in the ledger.
+pub struct Refusal {
+    /// Its id.
+    pub id: EventId,
+    /// Whether another message was asked for; otherwise a sign-in.
+    pub press: bool,
+    /// Who asked.
+    pub by: Asker,
+    /// Why it was refused.
+    pub reason: Suppressed,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+/// What was refused after `since` and before `before`, at most `limit`, newest first.
+pub async fn refusals(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    (since, before): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<Refusal>, StoreError> {
+    let rows = tx.rows(&REFUSALS, &[account.id.into(), since.into(), before.into(), limit.into()]).await?;
+    let refusal = |row: &Row| {
+        let id = row.id(0)?;
+        let by = facts(account, id, row.blob(2)?)?.into();
+        Ok(Refusal { id, press: row.flag(1)?, by, reason: suppressed(row.text(3)?)?, at: row.time(4)? })
+    };
+    rows.iter().map(refusal).collect()
+}
+
+/// What was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TurnedDown {
+    /// Why.
+    pub reason: Suppressed,
+    /// When.
+    pub at: Timestamp,
+    /// When asking again may be of use, where the rule knows it.
+    pub until: Option<Timestamp>,
+}
+
+/// What was asked last of a sign-in, if it was refused.
 pub async fn newest_refused(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    ceremony: CeremonyId,
+) -> Result<Option<TurnedDown>, StoreError> {
+    let Some(row) = tx.optional(&NEWEST_REFUSED, &[account.id.into(), ceremony.into()]).await? else { return Ok(None) };
+    let Some(reason) = row.opt_text(2)?.map(suppressed).transpose()? else { return Ok(None) };
+    let until = facts(account, row.id(0)?, row.blob(1)?)?.until_ms.map(Timestamp::from_ms);
+    Ok(Some(TurnedDown { reason, at: row.time(3)?, until }))
+}
+
+/// How often another message was asked for in a sign-in, granted or not, and when last.
+pub async fn presses(
     tx: &mut Tx<'_>,
     account: AccountId,
     ceremony: CeremonyId,
-) -> Result<Option<Suppressed>, StoreError> {
-    let row = tx.optional(&NEWEST_REFUSED, &[account.into(), ceremony.into()]).await?;
-    let Some(row) = row else { return Ok(None) };
-    row.opt_text(0)?.map(suppressed).transpose()
+) -> Result<(i64, Option<Timestamp>), StoreError> {
+    let row = tx.one(&PRESSES, &[account.into(), ceremony.into()]).await?;
+    Ok((row.int(0)?, row.opt_time(1)?))
 }
 
 /// When sign-ins that were begun since `since` were completed on devices that had completed the second step before.
@@ -219,7 +281,7 @@ pub async fn on_known_devices(
 ) -> Result<BTreeSet<Timestamp>, StoreError> {
     let mut completed = BTreeSet::new();
     for row in tx.rows(&KNOWN_DEVICES, &[account.id.into(), since.into()]).await? {
-        if asker(account, row.id(0)?, row.blob(1)?)?.device_known {
+        if facts(account, row.id(0)?, row.blob(1)?)?.device_known {
             completed.insert(row.time(2)?);
         }
     }

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::db::{self, Body, Failure, Tx};
 use super::{Cells, Row, Sql, StoreError, Value};
+use crate::metrics::ByStatement;
 
 /// Transactions that may wait for the writer; then callers wait to be let in.
 const QUEUE: usize = 4096;
@@ -45,17 +46,18 @@ pub(super) struct Sqlite {
     /// `None` for a database in memory: it has one connection, and the writer reads.
     readers: Option<std_mpsc::Sender<Box<dyn Job>>>,
     threads: Vec<JoinHandle<()>>,
+    statements: ByStatement,
     /// Let go last, when no thread has the file open any more.
     _lock: Option<File>,
 }
 
 impl Sqlite {
-    pub(super) fn memory() -> Result<Self, StoreError> {
+    pub(super) fn memory(statements: ByStatement) -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory().map_err(|error| failure(OPENING, &error).error)?;
-        Self::start(set_up(connection)?, None, None)
+        Self::start(set_up(connection)?, None, (None, statements))
     }
 
-    pub(super) fn file(path: &Path, exclusive: bool) -> Result<Self, StoreError> {
+    pub(super) fn file(path: &Path, exclusive: bool, statements: ByStatement) -> Result<Self, StoreError> {
         let lock = if exclusive { Some(locked(path)?) } else { None };
         create_private(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -68,12 +70,16 @@ impl Sqlite {
                 "this file system cannot do write-ahead logging: use a local disk",
             ));
         }
-        Self::start(connection, Some(path), lock)
+        Self::start(connection, Some(path), (lock, statements))
     }
 
-    fn start(connection: Connection, path: Option<&Path>, lock: Option<File>) -> Result<Self, StoreError> {
+    fn start(
+        connection: Connection,
+        path: Option<&Path>,
+        (lock, statements): (Option<File>, ByStatement),
+    ) -> Result<Self, StoreError> {
         let (writer, queue) = mpsc::channel(QUEUE);
-        let mut sqlite = Self { writer: Some(writer), readers: None, threads: Vec::new(), _lock: lock };
+        let mut sqlite = Self { writer: Some(writer), readers: None, threads: Vec::new(), statements, _lock: lock };
         sqlite.threads.push(spawned("sqlite-writer", move || write(connection, queue))?);
         if let Some(path) = path {
             let (readers, queue) = std_mpsc::channel();
@@ -96,7 +102,7 @@ impl Sqlite {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (job, answer) = Work::queued(input, body, false);
+        let (job, answer) = Work::queued(input, body, (false, self.statements.clone()));
         self.write(job, answer).await
     }
 
@@ -105,7 +111,7 @@ impl Sqlite {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (job, answer) = Work::queued(input, body, self.readers.is_none());
+        let (job, answer) = Work::queued(input, body, (self.readers.is_none(), self.statements.clone()));
         match &self.readers {
             Some(readers) => {
                 readers.send(job).map_err(|_| StoreError::unavailable("reading", CLOSED))?;
@@ -194,6 +200,7 @@ struct Work<I, T> {
     body: Body<I, T>,
     /// It runs on a connection that can write, and must not.
     guarded: bool,
+    statements: ByStatement,
     outcome: Result<T, StoreError>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -201,10 +208,10 @@ struct Work<I, T> {
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 impl<I: Send + Sync + 'static, T: Send + 'static> Work<I, T> {
-    fn queued(input: I, body: Body<I, T>, guarded: bool) -> (Box<dyn Job>, Answer<T>) {
+    fn queued(input: I, body: Body<I, T>, (guarded, statements): (bool, ByStatement)) -> (Box<dyn Job>, Answer<T>) {
         let (caller, answer) = oneshot::channel();
         let outcome = Err(StoreError::refused("a transaction", "its body panicked; it was rolled back"));
-        (Box::new(Self { input, body, guarded, outcome, caller }), answer)
+        (Box::new(Self { input, body, guarded, statements, outcome, caller }), answer)
     }
 }
 
@@ -217,8 +224,8 @@ impl<I: Send + Sync, T: Send> Job for Work<I, T> {
             self.outcome = Err(failure("reading", &error).error);
             return false;
         }
-        let (input, body) = (&self.input, self.body);
-        let outcome = catch_unwind(AssertUnwindSafe(|| polled_once(connection, input, body)));
+        let (input, body, statements) = (&self.input, self.body, &self.statements);
+        let outcome = catch_unwind(AssertUnwindSafe(|| polled_once((connection, statements), input, body)));
         if let Ok(outcome) = outcome {
             self.outcome = outcome;
         }
@@ -237,8 +244,12 @@ impl<I: Send + Sync, T: Send> Job for Work<I, T> {
     }
 }
 
-fn polled_once<I, T>(connection: &mut Connection, input: &I, body: Body<I, T>) -> Result<T, StoreError> {
-    let mut tx = Tx::new(db::Connection::Sqlite(connection));
+fn polled_once<I, T>(
+    (connection, statements): (&mut Connection, &ByStatement),
+    input: &I,
+    body: Body<I, T>,
+) -> Result<T, StoreError> {
+    let mut tx = Tx::new(db::Connection::Sqlite(connection), statements);
     let outcome = match body(&mut tx, input).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => {

@@ -143,6 +143,19 @@ fn sms_are_the_texts_that_were_decided_and_fit_one_segment() {
         ),
         (SmsText::Setup, 1, "【例社】設定コード 482916\n心当たりがなければ破棄を\n@example.jp #482916", 49),
         (SmsText::Setup, 2, "【例社】設定コード 482916\n@example.jp #482916", 36),
+        (
+            SmsText::PasswordKnown,
+            0,
+            "【例社】正しいパスワードでのログインを2回止めました。お心当たりがなければ、いつもの方法で例社を開き、パスワードを変更してください",
+            65,
+        ),
+        (
+            SmsText::PasswordKnown,
+            1,
+            "【例社】正しいパスワードでのログインを2回止めました。お心当たりがなければパスワードを変更してください",
+            51,
+        ),
+        (SmsText::PasswordKnown, 2, "【例社】不審なログインを止めました。パスワードの変更を", 27),
     ] {
         let shown = sms(text.wordings()[wording], Language::Ja, "例社", "example.jp");
         assert_eq!(shown, decided);
@@ -153,11 +166,16 @@ fn sms_are_the_texts_that_were_decided_and_fit_one_segment() {
         "482916 is your Example sign-in code. Enter it only if your screen shows KX. Text 2 today. \
          We never ask for it by phone.\n@example.com #482916"
     );
+    assert_eq!(
+        sms("sms-password-known", Language::En, "Example", "example.com"),
+        "Example: someone has your right password and tried to sign in 2 times. All stopped. Not you? \
+         Open Example the usual way and change it."
+    );
 }
 
 #[test]
 fn english_sms_need_no_more_than_the_short_alphabet_and_one_segment() {
-    for text in [SmsText::SignIn, SmsText::Setup] {
+    for text in [SmsText::SignIn, SmsText::Setup, SmsText::PasswordKnown] {
         for key in text.wordings() {
             let shown = sms(key, Language::En, "Example", "example.com");
             assert!(shown.chars().count() <= 160, "{} {shown}", shown.chars().count());

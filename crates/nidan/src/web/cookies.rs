@@ -1,4 +1,4 @@
-//! The five cookies: `__Host-`, so that no sibling domain and no plain-http page can plant or read one (ASVS 3.3).
+//! The six cookies: `__Host-`, so that no sibling domain and no plain-http page can plant or read one (ASVS 3.3).
 
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -21,11 +21,13 @@ pub enum CookieName {
     Browser,
     /// The language chosen with `?lang=`.
     Language,
+    /// The reference of the notice that is being answered.
+    Notice,
 }
 
 impl CookieName {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Session, Self::Flow, Self::Device, Self::Browser, Self::Language];
+    pub const ALL: [Self; 6] = [Self::Session, Self::Flow, Self::Device, Self::Browser, Self::Language, Self::Notice];
 
     /// The name on the wire.
     pub const fn text(self) -> &'static str {
@@ -35,6 +37,7 @@ impl CookieName {
             Self::Device => "__Host-nidan_device",
             Self::Browser => "__Host-nidan_browser",
             Self::Language => "__Host-nidan_lang",
+            Self::Notice => "__Host-nidan_notice",
         }
     }
 }
@@ -43,7 +46,7 @@ impl CookieName {
 const VALUE_MAX: usize = 128;
 
 /// Our cookies as the browser sent them.
-pub struct Cookies([Option<Secret<String>>; 5]);
+pub struct Cookies([Option<Secret<String>>; CookieName::ALL.len()]);
 
 impl Cookies {
     /// Reads them. Other cookies, and what is no cookie at all, are passed over; values that none of ours can have count
@@ -52,8 +55,8 @@ impl Cookies {
     /// # Errors
     /// One of ours sent twice: a browser's jar cannot hold a `__Host-` cookie twice, so somebody is trying something.
     pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
-        let mut found = [const { None }; 5];
-        let mut seen = [false; 5];
+        let mut found = [const { None }; CookieName::ALL.len()];
+        let mut seen = [false; CookieName::ALL.len()];
         let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
         for pair in pairs {
             let Some(at) = pair.iter().position(|byte| *byte == b'=') else { continue };

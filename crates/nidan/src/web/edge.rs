@@ -286,7 +286,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_room_requests_are_told_to_come_back() {
+    async fn t48_beyond_the_room_requests_are_told_to_come_back() {
         let edge = edge(router());
         let all = Arc::clone(&edge.room).acquire_many_owned(REQUESTS_MAX).await.expect("room");
         let ask = || Request::get("/fine").body(Body::empty()).expect("a request");

@@ -18,8 +18,8 @@ use super::headers::SecurityHeaders;
 use super::lang;
 use super::pages::code::Door;
 use super::pages::{
-    CodeForm, assets, code, demo, health, home, messages, other_ways, release, security, setup, sign_in, sign_out,
-    sign_up,
+    CodeForm, assets, code, demo, health, home, messages, notice, other_ways, password, release, security, setup,
+    sign_in, sign_out, sign_up,
 };
 use super::problem::{self, Problem};
 use super::state::Web;
@@ -92,6 +92,8 @@ fn getting_in() -> Router<Web> {
         .route("/sign-in/release", get(release::page).post(release::free))
         .route("/sign-in/release/send", post(release::send))
         .route("/sign-in/other-ways", get(other_ways::page).post(other_ways::choose))
+        .route("/notice", get(notice::page).post(notice::look_up))
+        .route("/notice/{id}", get(notice::event).post(notice::answer))
 }
 
 /// A form that was refused is shown at its own address: whoever asks for that again finds the page with the form.
@@ -108,6 +110,7 @@ fn signed_in() -> Router<Web> {
         .route("/security", get(security::page))
         .route("/security/messages", get(messages::page))
         .route("/security/messages/not-me", post(messages::not_me))
+        .route("/security/password", get(password::page).post(password::change))
         .route("/security/devices/revoke", post(security::revoke_device))
         .route("/security/sessions/revoke", post(security::revoke_session))
         .route("/security/sign-out-everywhere", post(security::sign_out_everywhere))

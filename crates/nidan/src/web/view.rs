@@ -14,6 +14,8 @@ use crate::texts::T;
 mod demo;
 mod getting_in;
 mod messages;
+mod notice;
+mod password;
 pub mod qr;
 mod rest;
 mod security;
@@ -25,7 +27,9 @@ pub use getting_in::{
     EmailProblem, NotSent, OtherWay, OtherWays, PasswordProblem, Release, ReleaseNotice, SignIn, SignInCode,
     SignInNotice, SignInProblem, SignOut, SignUp, SignUpCode, Way,
 };
-pub use messages::{Card, HOURS, MessageRow, Messages, Picture, Strip};
+pub use messages::{Action, Card, HOURS, MessageRow, Messages, Picture, Strip, Tone};
+pub use notice::{NoticeEvent, NoticeForm, NoticeProblem};
+pub use password::{ChangeProblem, Password};
 pub use rest::{ErrorKind, ErrorPage};
 pub use security::{Activity, ActivityRow, DeviceRow, MethodRole, MethodRow, Security, SecurityNotice, SessionRow};
 pub use setup::{PhoneProblem, SetupApp, SetupAppStart, SetupDone, SetupPhone, SetupPhoneCode};

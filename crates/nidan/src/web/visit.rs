@@ -42,6 +42,8 @@ pub struct Visit {
     pub notice: Option<String>,
     /// Whose messages the demo phone is to show.
     pub to: Option<String>,
+    /// Where a list is to go on.
+    pub before: Option<String>,
     /// Whether somebody is signed in, to whatever level.
     pub signed_in: bool,
     csrf: String,
@@ -57,7 +59,7 @@ impl FromRequestParts<Web> for Visit {
         let mut field = |name| fields.optional(name).map(|value| value.expose().clone());
         let chosen = field("lang").and_then(|tag| Language::from_tag(&tag));
         // What else is there stands for nothing: mail programs and campaigns hang their own marks onto addresses.
-        let (notice, to) = (field("notice"), field("to"));
+        let (notice, to, before) = (field("notice"), field("to"), field("before"));
         let session = match cookies.get(CookieName::Session) {
             Some(token) => session::check(&web.app, token.expose()).await?,
             None => None,
@@ -78,6 +80,7 @@ impl FromRequestParts<Web> for Visit {
             session,
             notice,
             to,
+            before,
             fresh: Vec::new(),
         };
         if is_new {

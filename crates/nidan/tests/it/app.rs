@@ -74,6 +74,24 @@ impl TestServer {
         Self::start_with(engine, |_| {}).await
     }
 
+    /// Likewise, where guesses at codes from unknown devices are limited as it ships, for the year, and nothing else is: neither by
+    /// day nor by waits, messages or passwords. So it is the ladder that stops a thief, and not what stands before it.
+    pub async fn start_laddered(engine: Engine) -> Self {
+        let ladder = |policy: &mut Policy| {
+            wide(policy);
+            let shipped = Policy::default();
+            policy.ladder_six_max = shipped.ladder_six_max;
+            policy.ladder_year_max = shipped.ladder_year_max;
+        };
+        Self::start_with(engine, |settings| ladder(&mut settings.policy)).await
+    }
+
+    /// Likewise, guarded as it ships, behind a proxy of its own that says who asks.
+    pub async fn start_behind_a_proxy(engine: Engine) -> Self {
+        let proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+        Self::start_with(engine, |settings| settings.listen.trusted_proxies = proxies).await
+    }
+
     /// Likewise, with settings changed by the test.
     pub async fn start_with(engine: Engine, change: impl FnOnce(&mut Settings)) -> Self {
         // What the server complains of is shown with the test that failed.
@@ -215,6 +233,7 @@ pub fn wide(policy: &mut Policy) {
     ] {
         *cap = 100_000;
     }
+    policy.wrong_code_told_after = Span::days(365);
     for wait in [&mut policy.ladder_wait_first, &mut policy.ladder_wait_six_max, &mut policy.ladder_wait_max] {
         *wait = Span::ms(0);
     }
@@ -358,16 +377,15 @@ pub fn with_short_ids(text: &str) -> String {
     short
 }
 
-/// Makes each `async fn name(server: &TestServer)` a test on SQLite and on PostgreSQL; after `guarded`, with the budgets that ship.
+/// Makes each `async fn name(server: &TestServer)` a test on SQLite and on PostgreSQL; after `guarded`, with the budgets that
+/// ship; after `by`, on a server that was started by that function of `TestServer`.
 macro_rules! on_both_databases {
-    (guarded $($name:ident)+) => {
-        crate::app::on_both_databases!(@on on_sqlite Sqlite start_guarded: $($name)+);
-        crate::app::on_both_databases!(@on on_postgres Postgres start_guarded: $($name)+);
+    (guarded $($name:ident)+) => { crate::app::on_both_databases!(by start_guarded: $($name)+); };
+    (by $start:ident: $($name:ident)+) => {
+        crate::app::on_both_databases!(@on on_sqlite Sqlite $start: $($name)+);
+        crate::app::on_both_databases!(@on on_postgres Postgres $start: $($name)+);
     };
-    ($($name:ident)+) => {
-        crate::app::on_both_databases!(@on on_sqlite Sqlite start: $($name)+);
-        crate::app::on_both_databases!(@on on_postgres Postgres start: $($name)+);
-    };
+    ($($name:ident)+) => { crate::app::on_both_databases!(by start: $($name)+); };
     (@on $place:ident $engine:ident $start:ident: $($name:ident)+) => {
         mod $place {
             $(

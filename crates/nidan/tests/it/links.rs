@@ -5,9 +5,11 @@ use nidan::send::text::{Filling, Written, write};
 use nidan::texts::Texts;
 use nidan_core::language::Language;
 use nidan_core::message::{Channel, MessageKind};
+use nidan_core::notice::ends;
 use nidan_wire::sms_text::GSM7_LIMIT;
 
 const CODE: &str = "482916";
+const REFERENCE: &str = "KXRT-MTWH-PHCY";
 const DOMAIN: &str = "example.jp";
 
 /// What makes a link, or loads something from elsewhere.
@@ -30,7 +32,8 @@ fn every_part(mut check: impl FnMut(MessageKind, &str, &str)) {
     for brand in Language::ALL {
         for language in Language::ALL {
             for kind in MessageKind::ALL {
-                let filling = Filling { code: CODE, tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
+                let reference = if ends(kind).is_some() { REFERENCE } else { "" };
+                let filling = Filling { code: CODE, tag: "KX", serial: 2, reference, sms_units: GSM7_LIMIT };
                 let written = write((&texts, &site(brand)), (kind, language), &filling).expect("fits");
                 let Written { subject, text, html } = written;
                 assert_eq!(
@@ -68,7 +71,9 @@ fn nothing_leads_away() {
                 // It also stands in for a Japanese brand, with which an English text would not fit.
                 assert!(!rest.replace(&format!("your {DOMAIN} "), "").contains(DOMAIN), "{said}");
             }
-            _ => assert!(
+            // The brand of an English text for a site with a Japanese one.
+            (Channel::Sms, false) => assert!(!said.contains('@'), "{said}"),
+            (Channel::Email, _) => assert!(
                 !said.contains(DOMAIN) && !said.replace("@media", "").contains('@'),
                 "the domain in the {part} of {kind:?}: {said}"
             ),
@@ -80,11 +85,20 @@ fn nothing_leads_away() {
 #[test]
 fn codes_are_where_they_belong() {
     every_part(|kind, part, said| {
-        let expected = kind.carries_code() && part != "subject";
+        let expected = (kind.carries_code() || kind == MessageKind::ReleaseSecret) && part != "subject";
         assert_eq!(said.contains(CODE), expected, "the {part} of {kind:?}: {said}");
         let visible = said.rsplit_once("</style>").map_or(said, |(_, body)| body);
         let visible: String = visible.split('<').filter_map(|rest| rest.split('>').nth(1).or(Some(rest))).collect();
         let runs = visible.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 4);
         assert!(runs.clone().all(|run| run == CODE), "other digits in the {part} of {kind:?}: {visible}");
+    });
+}
+
+/// What can be answered says by what, to the eye and to who reads the plain part; nothing else has anything to type.
+#[test]
+fn references_are_where_something_can_be_answered() {
+    every_part(|kind, part, said| {
+        let expected = ends(kind).is_some() && part != "subject";
+        assert_eq!(said.contains(REFERENCE), expected, "the {part} of {kind:?}: {said}");
     });
 }

@@ -21,6 +21,7 @@ mod mail;
 mod mutations;
 mod owner;
 mod pages;
+mod parallel;
 mod postgres;
 mod segments;
 mod smpp;

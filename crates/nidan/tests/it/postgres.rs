@@ -71,6 +71,16 @@ impl Drop for TestDatabase {
     }
 }
 
+/// Throws everybody out of a database and lets nobody in, or lets in again.
+pub async fn let_in(database: &str, everybody: bool) {
+    let admin = connect(&server()).await;
+    admin.batch_execute(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {everybody}")).await.expect("a setting");
+    if !everybody {
+        let terminate = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
+        admin.execute(terminate, &[&database]).await.expect("nobody connected");
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test has no settings file")]
 fn server() -> String {
     std::env::var("NIDAN_TEST_POSTGRES").unwrap_or_else(|_| {

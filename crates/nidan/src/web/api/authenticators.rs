@@ -142,7 +142,7 @@ async fn add(
     let account = input::account(&app, &id).await?;
     let means = new.means()?;
     let origin = match &new.client {
-        Some(client) => Origin { client: client.client(), language: account.language },
+        Some(client) => Origin { client: client.client(), ..may.origin(account.language) },
         None => may.origin(account.language),
     };
     let add = AddMethod {

@@ -92,7 +92,11 @@ impl<N> May<N> {
 
     /// The site itself as the one who did it.
     pub(super) fn origin(&self, language: Language) -> Origin {
-        Origin { client: Client { address: None, program: Some(self.site.name.clone()) }, language }
+        Origin {
+            client: Client { address: None, program: Some(self.site.name.clone()) },
+            language,
+            api_key: Some(self.site.key),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use crate::app::App;
 use crate::flow::messages::{CauseKind, Done, Item, Ledger, look};
 use crate::web::error::Refused;
 
+/// Messages and refusals that an answer has at most.
+const LISTED_MAX: usize = 200;
+
 pub(super) fn calls() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list))
 }
@@ -57,7 +60,7 @@ struct MessageDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "•••• 5678")]
     destination: Option<String>,
-    /// The two letters that it carries; they are kept for eight days.
+    /// The two letters that it carries; none: it carries no code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "KX")]
     tag: Option<String>,
@@ -123,7 +126,7 @@ struct MessageList {
     /// `new_device` (the owner has to say whether that was them).
     #[schema(example = "only_known")]
     did_anybody_get_in: &'static str,
-    /// Of the last 90 days, newest first; the newest 200, and as many refusals of the last seven days.
+    /// Of the last 90 days, newest first: the newest 200.
     messages: Vec<MessageDocument>,
 }
 
@@ -136,7 +139,7 @@ impl MessageList {
                 GotIn::OnlyKnown { .. } => "only_known",
                 GotIn::NewDevice { .. } => "new_device",
             },
-            messages: ledger.items.iter().map(MessageDocument::of).collect(),
+            messages: ledger.lines.items.iter().take(LISTED_MAX).map(MessageDocument::of).collect(),
         }
     }
 }

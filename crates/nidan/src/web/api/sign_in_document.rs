@@ -1,6 +1,5 @@
 //! How sign-ins are shown.
 
-use nidan_core::budget::Suppressed;
 use nidan_core::ceremony::Purpose;
 use nidan_core::ledger::Reason;
 use serde::Serialize;
@@ -48,10 +47,10 @@ impl SignInDocument {
             id: Some(looked.ceremony.to_string()),
             status: status(looked),
             challenge: (awaits && looked.refused.is_none()).then(|| Challenge::of(looked)),
-            reason: looked.refused.map(Suppressed::name),
+            reason: looked.refused.map(|refused| refused.reason.name()),
             still_possible: looked
                 .refused
-                .map(|reason| reason.still_possible().iter().map(|possible| possible.name()).collect()),
+                .map(|refused| refused.reason.still_possible().iter().map(|possible| possible.name()).collect()),
             other_ways: awaits.then(|| other_ways(looked)),
             session_token: None,
             device_token: None,
@@ -128,7 +127,8 @@ pub(super) struct Challenge {
     /// What became of it, where the sign-in is looked at: `leased`, `delivered`, `undelivered` …
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
-    /// Why, beside `state` where something is known: `destination_refused`, `no_answer`, `receipt` …
+    /// Why, beside `state` where something is known: `destination_refused`, `no_answer`, `receipt` … For the site,
+    /// not for its page: whoever has only the password learns something of the owner's phone by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }

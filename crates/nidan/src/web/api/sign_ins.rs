@@ -168,7 +168,8 @@ async fn begin(
         (None, None) => app.site.language,
     };
     let ClientWithDevice { ip, user_agent, device_token } = new.client;
-    let origin = Origin { client: GivenClient { ip, user_agent }.client(), language };
+    let client = GivenClient { ip, user_agent }.client();
+    let origin = Origin { client, language, api_key: Some(may.site.key) };
     let sign_in = sign_in::SignIn { who, proof, by: By::Site, device_token, origin };
     match sign_in::begin(&app, sign_in).await? {
         SignInAnswer::InvalidCredentials => Err(Problem::new(&INVALID_CREDENTIALS).into()),
@@ -206,8 +207,8 @@ async fn looked_at(app: &Arc<App>, ceremony: Scoped<id::Ceremony>) -> Result<Loo
 }
 
 /// A sign-in goes on where it was begun.
-fn origin(looked: &Looked) -> Origin {
-    Origin { client: looked.client.clone(), language: looked.language }
+fn origin(looked: &Looked, may: &May<SignIn>) -> Origin {
+    Origin { client: looked.client.clone(), language: looked.language, api_key: Some(may.site.key) }
 }
 
 /// Shows a sign-in as it stands.
@@ -262,7 +263,7 @@ impl FromObject for SignInCode {
 )]
 async fn check(
     State(app): State<Arc<App>>,
-    _may: May<SignIn>,
+    may: May<SignIn>,
     Path(id): Path<String>,
     Json(given): Json<SignInCode>,
 ) -> Result<axum::Json<Proven>, Refused> {
@@ -274,7 +275,7 @@ async fn check(
         next: given.next_code,
         trust_device: given.trust_device.unwrap_or(false),
         session: None,
-        origin: origin(&looked),
+        origin: origin(&looked, &may),
     };
     match check_code::check(&app, check).await? {
         Checked::SignedIn(granted) => Ok(axum::Json(Proven::of(&granted))),
@@ -339,13 +340,13 @@ impl Wish {
 )]
 async fn resend(
     State(app): State<Arc<App>>,
-    _may: May<SignIn>,
+    may: May<SignIn>,
     Path(id): Path<String>,
     MaybeJson(wish): MaybeJson<Wish>,
 ) -> Result<(StatusCode, axum::Json<Challenged>), Refused> {
     let looked = named(&app, &id).await?;
     let way = wish.way(&looked)?;
-    let again = ResendCode { ceremony: looked.ceremony, presented: Holder::Site, way, origin: origin(&looked) };
+    let again = ResendCode { ceremony: looked.ceremony, presented: Holder::Site, way, origin: origin(&looked, &may) };
     match resend_code::resend(&app, again).await? {
         Resent::Done => {
             let now_awaited = looked_at(&app, looked.ceremony).await?;
@@ -384,12 +385,13 @@ fn too_many(app: &App, reason: &str, until: Timestamp, looked: &Looked) -> Refus
 )]
 async fn deny_it(
     State(app): State<Arc<App>>,
-    _may: May<SignIn>,
+    may: May<SignIn>,
     Path(id): Path<String>,
     MaybeJson(NoMembers): MaybeJson<NoMembers>,
 ) -> Result<axum::Json<SignInDocument>, Refused> {
     let looked = named(&app, &id).await?;
-    let deny = Deny { ceremony: looked.ceremony, presented: Denier::Holder(Holder::Site), origin: origin(&looked) };
+    let deny =
+        Deny { ceremony: looked.ceremony, presented: Denier::Holder(Holder::Site), origin: origin(&looked, &may) };
     match deny::deny(&app, deny).await? {
         true => Ok(axum::Json(SignInDocument::with_state(&looked_at(&app, looked.ceremony).await?))),
         false => Err(not_found().into()),

@@ -14,6 +14,7 @@ use crate::flow::resend_code::{self, ResendCode};
 use crate::web::cookies::CookieName;
 use crate::web::error::Refused;
 use crate::web::form::{Form, NoFields};
+use crate::web::moment;
 use crate::web::session::Held;
 use crate::web::shut::too_many;
 use crate::web::view::{CodeNotice, CodePage, CodeProblem, ErrorKind, ErrorPage, NotSent, SignInCode, SignUpCode, Way};
@@ -161,7 +162,7 @@ fn show(visit: Visit, looked: &Looked, status: StatusCode, said: Said) -> Answer
             let way = match (looked.method.as_ref().map(|method| method.kind), waiting) {
                 (Some(Kind::Totp), _) => Way::App { other_ways: !looked.other_ways.is_empty(), pair: looked.pair },
                 (Some(Kind::Sms), Some(waiting)) => Way::Sent(waiting),
-                (Some(Kind::Sms), None) => Way::NotSent(not_sent(looked)),
+                (Some(Kind::Sms), None) => Way::NotSent(not_sent(&visit, looked)),
                 (None, _) => return over(visit, door),
             };
             let trust_days = u32::try_from(app.policy.device_life.as_days()).unwrap_or(u32::MAX);
@@ -174,11 +175,14 @@ fn show(visit: Visit, looked: &Looked, status: StatusCode, said: Said) -> Answer
 }
 
 /// What is said in place of a message that was not sent.
-fn not_sent(looked: &Looked) -> NotSent {
-    let possible = looked.refused.map_or(&[][..], Suppressed::still_possible);
+fn not_sent(visit: &Visit, looked: &Looked) -> NotSent {
+    let (app, language) = (&visit.web.app, visit.origin.language);
+    let reason = looked.refused.map(|refused| refused.reason);
+    let possible = reason.map_or(&[][..], Suppressed::still_possible);
     let is = |what| possible.contains(&what);
     NotSent {
-        closed: matches!(looked.refused, Some(Suppressed::PasswordKnown)),
+        closed: reason == Some(Suppressed::PasswordKnown),
+        at: looked.refused.map(|refused| moment::clock(app, refused.at)).unwrap_or_default(),
         ways: looked
             .other_ways
             .iter()
@@ -188,6 +192,7 @@ fn not_sent(looked: &Looked) -> NotSent {
         known_device: is(StillPossible::KnownDevice),
         release: looked.may_release,
         wait: is(StillPossible::Wait),
+        again: looked.refused.and_then(|refused| moment::from(app, language, refused.until?)),
         finish: is(StillPossible::Finish),
     }
 }

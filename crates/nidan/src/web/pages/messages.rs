@@ -1,7 +1,7 @@
 //! `/security/messages`: the ledger as its owner sees it, under the card that says what it is about.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use nidan_core::budget::Suppressed;
@@ -12,16 +12,17 @@ use nidan_core::time::{Span, Timestamp};
 
 use super::sign_in::RAN_OUT;
 use crate::flow::disown::{Disown, disown};
-use crate::flow::messages::{AskedBy, CauseKind, Client, Done, Item, Ledger, Made, Why, look};
+use crate::flow::messages::{AskedBy, CauseKind, Client, Done, Item, Ledger, Lines, Made, Why, look, older};
 use crate::texts::T;
 use crate::web::client::ClientAddress;
 use crate::web::form::{Form, NoFields};
 use crate::web::moment;
 use crate::web::session::SignedIn;
-use crate::web::view::{Card, HOURS, MessageRow, Messages, Picture, Strip};
+use crate::web::view::{Action, Card, HOURS, MessageRow, Messages, Picture, Strip, Tone};
 use crate::web::visit::{Answer, Visit};
 
 const HEARD: &str = "/security/messages?notice=not-me";
+const NOT_KNOWN: &str = "/security/messages?notice=not-known";
 /// Lines that are shown.
 const SHOWN: usize = 50;
 /// Unknown places that have a strip of their own.
@@ -29,32 +30,44 @@ const PLACES: usize = 3;
 
 /// The page.
 pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
-    let Some(ledger) = look(&visit.web.app, alive.account).await? else { return visit.go(RAN_OUT) };
     let words = Words { visit: &visit, t: visit.web.app.texts.of(visit.origin.language) };
+    let before = visit.before.as_deref().and_then(|text| text.parse().ok()).map(Timestamp::from_ms);
+    let (now, lines) = match before {
+        Some(before) => (None, older(&visit.web.app, alive.account, before).await?),
+        None => match look(&visit.web.app, alive.account).await? {
+            Some(ledger) => (Some((words.card(&ledger), words.picture(&ledger))), Some(ledger.lines)),
+            None => (None, None),
+        },
+    };
+    let Some(lines) = lines else { return visit.go(RAN_OUT) };
+    let (rows, end) = words.rows(&lines);
+    let (card, picture) = now.unzip();
     let page = Messages {
         frame: visit.frame("/security/messages"),
         heard: visit.notice.as_deref() == Some("not-me"),
-        card: words.card(&ledger),
-        picture: words.picture(&ledger),
-        rows: words.rows(&ledger.items),
+        unheard: visit.notice.as_deref() == Some("not-known"),
+        card,
+        picture: picture.flatten(),
+        rows,
+        older: end.map(|end| format!("/security/messages?before={}", end.ms())),
     };
     visit.show(StatusCode::OK, &page)
 }
 
 /// The owner says that it was somebody else.
 pub async fn not_me(SignedIn(visit, alive): SignedIn, _: Form<NoFields>) -> Answer {
-    disown(&visit.web.app, Disown { account: alive.account, origin: visit.origin.clone() }).await?;
-    visit.go(HEARD)
+    let disowned = Disown { account: alive.account, device: alive.session.device, origin: visit.origin.clone() };
+    visit.go(if disown(&visit.web.app, disowned).await? { HEARD } else { NOT_KNOWN })
 }
 
 /// What the security page says of the messages, in a line; and whether it is calm.
 pub(super) fn summary(visit: &Visit, ledger: &Ledger) -> (String, bool) {
     let words = Words { visit, t: visit.web.app.texts.of(visit.origin.language) };
     let card = words.card(ledger);
-    match card.calm && card.nobody_new {
-        true => (words.t.with("messages-summary-calm", &[("count", ledger.sent_today.into())]), true),
-        false if card.calm => (card.answer, false),
-        false => (card.title, false),
+    match (card.tone, card.nobody_new) {
+        (Tone::Calm, _) => (words.t.with("messages-summary-calm", &[("count", ledger.sent_today.into())]), true),
+        (_, true) => (card.title, false),
+        (_, false) => (card.answer, false),
     }
 }
 
@@ -66,36 +79,40 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn when(&self, at: Timestamp) -> String {
-        moment::day_and_clock(&self.visit.web.app, self.visit.origin.language, at)
+        moment::lately(&self.visit.web.app, self.visit.origin.language, at)
     }
 
     fn card(&self, ledger: &Ledger) -> Card {
-        let calm = ledger.verdict == Verdict::None;
+        let (answer, detail) = self.got_in(ledger);
         let (title, text, advice) = self.verdict(ledger);
         let closed = ledger.closed_since.map(|at| self.t.with("lane-closed", &[("since", (&self.when(at)).into())]));
-        let strangers = matches!(
-            ledger.verdict,
-            Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } | Verdict::OwnMachine { .. }
-        );
-        Card {
-            answer: self.got_in(ledger.got_in),
-            nobody_new: !matches!(ledger.got_in, GotIn::NewDevice { .. }),
-            title,
-            text,
-            advice,
-            calm,
-            not_me: strangers && closed.is_none(),
-            closed: closed.unwrap_or_default(),
-        }
+        let nobody_new = !matches!(ledger.got_in, GotIn::NewDevice { .. });
+        let tone = match ledger.verdict {
+            _ if !nobody_new => Tone::Alarm,
+            Verdict::None => Tone::Calm,
+            Verdict::OwnBug { .. }
+            | Verdict::ImpatientOwner { .. }
+            | Verdict::NotArriving { .. }
+            | Verdict::OwnMachine { .. } => Tone::Note,
+            Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } => Tone::Alarm,
+        };
+        let closed = closed.unwrap_or_default();
+        Card { answer, detail, nobody_new, title, text, advice, tone, closed, action: action(ledger) }
     }
 
-    /// Did anybody get in?
-    fn got_in(&self, got_in: GotIn) -> String {
-        match got_in {
-            GotIn::Nobody => self.t.get("got-in-nobody"),
-            GotIn::OnlyKnown { sign_ins } => self.t.with("got-in-known", &[("count", sign_ins.into())]),
+    /// Did anybody get in? And how often and from where.
+    fn got_in(&self, ledger: &Ledger) -> (String, String) {
+        let t = &self.t;
+        match ledger.got_in {
+            GotIn::Nobody => (t.get("got-in-nobody"), String::new()),
+            GotIn::OnlyKnown { sign_ins } => {
+                (t.get("got-in-known"), t.with("got-in-known-detail", &[("count", sign_ins.into())]))
+            }
             GotIn::NewDevice { sign_ins, last } => {
-                self.t.with("got-in-new", &[("count", sign_ins.into()), ("last", (&self.when(last)).into())])
+                let from = ledger.newcomer.as_ref().map(|client| self.from(client)).unwrap_or_default();
+                let last = self.when(last);
+                let last = [("last", (&last).into()), ("from", (&from).into())];
+                (t.with("got-in-new", &[("count", sign_ins.into())]), t.with("got-in-new-detail", &last))
             }
         }
     }
@@ -103,33 +120,23 @@ impl Words<'_> {
     /// What it is, that with its numbers, and the one thing to do.
     fn verdict(&self, ledger: &Ledger) -> (String, String, String) {
         let t = &self.t;
+        let open = ledger.closed_since.is_none();
         let (title, advice, text) = match ledger.verdict {
+            Verdict::None if matches!(ledger.got_in, GotIn::NewDevice { .. }) => {
+                ("verdict-new-device", "verdict-new-device-advice", t.get("verdict-new-device-text"))
+            }
             Verdict::None => {
                 let text = t.with("verdict-none-text", &[("count", ledger.sent_today.into())]);
                 return (t.get("verdict-none"), text, String::new());
             }
-            Verdict::OwnBug { retries, .. } if retries > 0 => (
-                "verdict-own-bug",
-                "verdict-own-bug-advice",
-                t.with("verdict-own-bug-retries", &[("count", retries.into())]),
-            ),
-            Verdict::OwnBug { messages, wanted, .. } => {
-                let numbers = [("messages", messages.into()), ("wanted", wanted.into())];
-                ("verdict-own-bug", "verdict-own-bug-advice", t.with("verdict-own-bug-text", &numbers))
+            Verdict::OwnBug { messages, wanted, retries } => {
+                ("verdict-own-bug", "verdict-own-bug-advice", self.own_bug(messages, wanted, retries))
             }
-            Verdict::PasswordKnown { attempts, networks, arrived, since } => {
-                let since = self.when(since);
-                let numbers = [
-                    ("attempts", attempts.into()),
-                    ("networks", networks.into()),
-                    ("arrived", arrived.into()),
-                    ("since", (&since).into()),
-                ];
-                (
-                    "verdict-password-known",
-                    "verdict-password-known-advice",
-                    t.with("verdict-password-known-text", &numbers),
-                )
+            Verdict::PasswordKnown { .. } if open => {
+                ("verdict-password-known", "verdict-password-known-stop", self.password_known(ledger))
+            }
+            Verdict::PasswordKnown { .. } => {
+                ("verdict-password-known", "verdict-password-known-advice", self.password_known(ledger))
             }
             Verdict::ImpatientOwner { presses } => {
                 let title = t.with("verdict-impatient-owner", &[("count", presses.into())]);
@@ -141,18 +148,51 @@ impl Words<'_> {
                 "verdict-own-machine-advice",
                 self.own_machine(ledger, (attempts, every, since)),
             ),
-            Verdict::NotArriving { lost } => (
-                "verdict-not-arriving",
-                "verdict-not-arriving-advice",
-                t.with("verdict-not-arriving-text", &[("count", lost.into())]),
-            ),
+            Verdict::NotArriving { lost } => {
+                ("verdict-not-arriving", "verdict-not-arriving-advice", self.not_arriving(ledger, lost))
+            }
             Verdict::CannotTell { attempts } => (
                 "verdict-cannot-tell",
-                "verdict-cannot-tell-advice",
+                if open { "verdict-cannot-tell-stop" } else { "verdict-cannot-tell-advice" },
                 t.with("verdict-cannot-tell-text", &[("count", attempts.into())]),
             ),
         };
         (t.get(title), text, t.get(advice))
+    }
+
+    fn own_bug(&self, messages: usize, wanted: usize, retries: usize) -> String {
+        match retries {
+            0 => self.t.with("verdict-own-bug-text", &[("messages", messages.into()), ("wanted", wanted.into())]),
+            _ => self.t.with("verdict-own-bug-retries", &[("count", retries.into())]),
+        }
+    }
+
+    fn password_known(&self, ledger: &Ledger) -> String {
+        let Verdict::PasswordKnown { attempts, arrived, since, .. } = ledger.verdict else { return String::new() };
+        // As many as the picture shows: addresses of one network are one place to a reader.
+        let strangers = ledger.asked.iter().filter(|asked| asked.by == AskedBy::Stranger);
+        let places: BTreeSet<_> = strangers.map(|asked| around(&asked.client)).collect();
+        let since = self.when(since);
+        let numbers = [
+            ("attempts", attempts.into()),
+            ("places", places.len().into()),
+            ("arrived", arrived.into()),
+            ("since", (&since).into()),
+        ];
+        self.t.with("verdict-password-known-text", &numbers)
+    }
+
+    /// With what the carrier said of the latest one.
+    fn not_arriving(&self, ledger: &Ledger, lost: usize) -> String {
+        let text = self.t.with("verdict-not-arriving-text", &[("count", lost.into())]);
+        let mut codes = ledger.lines.items.iter().filter_map(|item| match &item.done {
+            Done::Message(made) if made.kind == MessageKind::SignInCode && made.state.failed() => Some(became(made)),
+            _ => None,
+        });
+        match codes.next() {
+            Some(key) => text + &self.t.with("verdict-not-arriving-answer", &[("answer", (&self.t.get(key)).into())]),
+            None => text,
+        }
     }
 
     fn own_machine(&self, ledger: &Ledger, (attempts, every, since): (usize, Span, Timestamp)) -> String {
@@ -197,9 +237,15 @@ impl Words<'_> {
         let strips = self.strips(strips);
         let count =
             |which: fn(&Strip) -> bool| strips.iter().filter(|strip| which(strip)).map(Strip::count).sum::<u32>();
-        let numbers = [("count", count(|_| true).into()), ("strange", count(|strip| strip.strange).into())];
         let mut night = [false; HOURS];
         night.iter_mut().zip(&hours).for_each(|(night, begins)| *night = begins.hour() < 6);
+        let at_night = strips.iter().filter(|strip| strip.strange).map(|strip| strip.count_in(&night)).sum::<u32>();
+        let numbers = [
+            ("count", count(|_| true).into()),
+            ("strange", count(|strip| strip.strange).into()),
+            ("known", count(|strip| !strip.strange).into()),
+            ("night", at_night.into()),
+        ];
         (!strips.is_empty()).then(|| Picture {
             summary: self.t.with("picture-summary", &numbers),
             clocks: hours.iter().map(|begins| begins.strftime("%-H:00").to_string()).collect(),
@@ -231,14 +277,22 @@ impl Words<'_> {
         strips.into_iter().chain(known).collect()
     }
 
-    /// The newest lines; refusals that repeat each other are one.
-    fn rows(&self, items: &[Item]) -> Vec<MessageRow> {
+    /// The newest lines, and where those before them begin; refusals that repeat each other are one.
+    fn rows(&self, lines: &Lines) -> (Vec<MessageRow>, Option<Timestamp>) {
         let place = |item: &Item| (around(&item.client), item.client.program.clone());
         let same = |one: &Item, other: &Item| {
             let refused = one.refused().is_some() && one.refused() == other.refused();
             refused && one.cause == other.cause && place(one) == place(other)
         };
-        items.chunk_by(same).take(SHOWN).filter_map(|repeated| self.row(repeated)).collect()
+        let all: Vec<&[Item]> = lines.items.chunk_by(same).collect();
+        let ends = |place: usize| Some(all.get(place)?.last()?.at);
+        let mut shown = SHOWN.min(all.len());
+        // What happened at the same moment stays together.
+        while all.get(shown).and_then(|next| next.first()).is_some_and(|next| Some(next.at) == ends(shown - 1)) {
+            shown += 1;
+        }
+        let end = shown.checked_sub(1).and_then(ends).filter(|_| lines.more || shown < all.len());
+        (all[..shown].iter().filter_map(|repeated| self.row(repeated)).collect(), end)
     }
 
     fn row(&self, repeated: &[Item]) -> Option<MessageRow> {
@@ -254,7 +308,7 @@ impl Words<'_> {
                 at,
                 what: self.what(made),
                 marks: self.marks(made),
-                became: self.t.get(became(made)),
+                became: self.became(made),
                 look: made.state.failed() || made.state == State::Suppressed,
                 cause,
             },
@@ -290,9 +344,24 @@ impl Words<'_> {
             | MessageKind::PasswordKnownLetter
             | MessageKind::PasswordKnownSummary
             | MessageKind::SecondStepMissed
-            | MessageKind::SuccessAfterFailures => "message-notice",
+            | MessageKind::SuccessAfterFailures
+            | MessageKind::DeviceGuessed
+            | MessageKind::PasswordChanged => "message-notice",
         };
         format!("{} · {} {}", self.t.get(kind), self.t.get(channel), made.destination)
+    }
+
+    /// What became of a message, and how fast.
+    fn became(&self, made: &Made) -> String {
+        let became = self.t.get(became(made));
+        let after = made.told_after.filter(|_| made.state == State::Delivered).map(Span::as_seconds_up);
+        match after {
+            Some(seconds @ 1..120) => became + &self.t.with("became-after", &[("seconds", seconds.into())]),
+            Some(seconds @ 120..) => {
+                became + &self.t.with("became-after-minutes", &[("minutes", (seconds / 60).into())])
+            }
+            _ => became,
+        }
     }
 
     fn marks(&self, made: &Made) -> String {
@@ -317,21 +386,32 @@ impl Words<'_> {
             CauseKind::Notice => Some("cause-notice"),
             CauseKind::Release => Some("cause-release"),
         };
-        let network = around(&item.client);
+        let from = self.from(&item.client);
+        let parts = [Some(from), occasion.map(|key| self.t.get(key))];
+        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// With what and in which network, as far as it is known.
+    fn from(&self, client: &Client) -> String {
+        let network = around(client);
         let network = network.map(|network| self.t.with("client-network", &[("network", (&network).into())]));
-        let parts = [Some(self.program(&item.client)), network, occasion.map(|key| self.t.get(key))];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        [Some(self.program(client)), network].into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     /// The program as owners call it: `iPhoneのSafari`.
     fn program(&self, client: &Client) -> String {
-        match client.program.as_deref().map(|name| name.split_once(" (").unwrap_or((name, ""))) {
-            None => self.t.get("client-unknown"),
-            Some((program, "")) => program.to_owned(),
-            Some((program, system)) => {
-                let system = system.trim_end_matches(')');
-                self.t.with("client-on", &[("program", program.into()), ("system", system.into())])
-            }
+        program(&self.t, client.program.as_deref())
+    }
+}
+
+/// A program as owners call it.
+pub(super) fn program(t: &T<'_>, name: Option<&str>) -> String {
+    match name.map(|name| name.split_once(" (").unwrap_or((name, ""))) {
+        None => t.get("client-unknown"),
+        Some((program, "")) => program.to_owned(),
+        Some((program, system)) => {
+            let system = system.trim_end_matches(')');
+            t.with("client-on", &[("program", program.into()), ("system", system.into())])
         }
     }
 }
@@ -339,6 +419,18 @@ impl Words<'_> {
 /// The network around a client, as owners read it.
 fn around(client: &Client) -> Option<String> {
     Some(ClientAddress::named(client.address.as_ref()?.parse().ok()?).neighbourhood())
+}
+
+/// The one button of the card: stop it first, then change the password.
+fn action(ledger: &Ledger) -> Action {
+    let open = ledger.closed_since.is_none();
+    match ledger.verdict {
+        Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } if open => Action::NotMe,
+        Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } => Action::ChangePassword,
+        Verdict::OwnMachine { .. } if open => Action::NotMeIfSo,
+        Verdict::None if matches!(ledger.got_in, GotIn::NewDevice { .. }) => Action::ChangePassword,
+        _ => Action::None,
+    }
 }
 
 /// What became of a message.

@@ -25,6 +25,8 @@ use crate::web::visit::{Answer, Visit};
 
 const DEVICE_REMOVED: &str = "/security?notice=device-removed";
 const SESSION_ENDED: &str = "/security?notice=session-ended";
+/// Where to go when the password was changed.
+pub const PASSWORD_CHANGED: &str = "/security?notice=password-changed";
 
 /// The page.
 pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
@@ -34,6 +36,7 @@ pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
     let notice = match visit.notice.as_deref() {
         Some("device-removed") => Some(SecurityNotice::DeviceRemoved),
         Some("session-ended") => Some(SecurityNotice::SessionEnded),
+        Some("password-changed") => Some(SecurityNotice::PasswordChanged),
         _ => None,
     };
     let rows = Rows { visit: &visit, alive: &alive, overview: &overview };
@@ -46,6 +49,7 @@ pub async fn page(SignedIn(visit, alive): SignedIn) -> Answer {
         devices: rows.devices(),
         sessions: rows.sessions(),
         activity: rows.activity(),
+        password_changed: overview.account.password_changed_at.map(|at| rows.day(at)).unwrap_or_default(),
         messages: messages::summary(&visit, &ledger),
         notice,
     };
@@ -139,6 +143,8 @@ fn activity(event: Event, about: &str) -> Option<Activity> {
         Event::DeviceTrusted => Some(Activity::DeviceTrusted),
         Event::DeviceRevoked => Some(Activity::DeviceRemoved),
         Event::DeviceTokenReused => Some(Activity::DeviceReused),
+        Event::DeviceGuessed => Some(Activity::DeviceGuessed),
+        Event::PasswordChanged => Some(Activity::PasswordChanged),
         Event::SignedOut => Some(Activity::SignedOut),
         Event::SessionRevoked => Some(Activity::SessionEnded),
         Event::SignedOutEverywhere => Some(Activity::SignedOutEverywhere),

@@ -82,7 +82,7 @@ async fn handlers_know_the_peer() {
 }
 
 #[tokio::test]
-async fn silent_and_slow_clients_are_reaped() {
+async fn t48_silent_and_slow_clients_are_reaped() {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let server = Server::start(router(), short()).await;
     for sent in [&b""[..], b"P", b"PRI * HTTP/2", PREFACE, b"GET /peer HT", b"GET /peer HTTP/1.1\r\nHost: x\r\n"] {
@@ -94,7 +94,7 @@ async fn silent_and_slow_clients_are_reaped() {
 }
 
 #[tokio::test]
-async fn a_header_that_drips_is_reaped_too() {
+async fn t48_a_header_that_drips_is_reaped_too() {
     let server = Server::start(router(), short()).await;
     let mut stream = server.connect().await;
     let dripping = async {
@@ -123,7 +123,7 @@ async fn a_connection_is_kept_for_the_next_request_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn headers_too_large_or_too_many_are_refused() {
+async fn t48_headers_too_large_or_too_many_are_refused() {
     let server = Server::start(router(), Limits::default()).await;
     let long = format!("GET /peer HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(17 * 1024));
     let many = format!("GET /peer HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: a\r\n".repeat(101));
@@ -134,7 +134,7 @@ async fn headers_too_large_or_too_many_are_refused() {
 }
 
 #[tokio::test]
-async fn bodies_too_large_are_refused_and_the_client_learns_it() {
+async fn t48_bodies_too_large_are_refused_and_the_client_learns_it() {
     let server = Server::start(router(), Limits::default()).await;
     let send = async |bytes: usize| {
         let head = format!("POST /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n");
@@ -159,7 +159,7 @@ async fn bodies_too_large_are_refused_and_the_client_learns_it() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_cap_are_refused_until_there_is_room() {
+async fn t48_connections_beyond_the_cap_are_refused_until_there_is_room() {
     let server = Server::start(router(), Limits { connections_max: 1, ..Limits::default() }).await;
     let mut first = server.connect().await;
     first.write_all(b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("open");

@@ -38,7 +38,7 @@ pub enum PasswordProblem {
 }
 
 impl PasswordProblem {
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Missing => "password-missing",
             Self::TooShort => "password-too-short",
@@ -163,6 +163,8 @@ pub enum Way {
 pub struct NotSent {
     /// Whether nothing is sent to unknown devices at all; else it is a matter of time.
     pub closed: bool,
+    /// When it was not sent: the time of day.
+    pub at: String,
     /// Ways without a message.
     pub ways: Vec<OtherWay>,
     /// Whether a device that is known signs in as ever.
@@ -171,6 +173,8 @@ pub struct NotSent {
     pub release: bool,
     /// Whether waiting helps.
     pub wait: bool,
+    /// From when on, where the rule knows it.
+    pub again: Option<String>,
     /// Whether a sign-in that is under way can be finished.
     pub finish: bool,
 }

@@ -8,6 +8,8 @@ use super::Frame;
 pub struct Card {
     /// Whether anybody got in.
     pub answer: String,
+    /// That, with its numbers.
+    pub detail: String,
     /// Whether that answer is a calm one.
     pub nobody_new: bool,
     /// What it is, in a few words.
@@ -16,12 +18,47 @@ pub struct Card {
     pub text: String,
     /// The one thing to do.
     pub advice: String,
-    /// Whether there is nothing to worry about.
-    pub calm: bool,
+    /// How much it is to worry about.
+    pub tone: Tone,
     /// That codes for unknown devices are stopped, and since when; empty: they are not.
     pub closed: String,
-    /// Whether the button "that was not me" is there.
-    pub not_me: bool,
+    /// The one button.
+    pub action: Action,
+}
+
+/// How much something is to worry about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Not at all.
+    Calm,
+    /// It is good to know.
+    Note,
+    /// Something is to be done.
+    Alarm,
+}
+
+impl Tone {
+    /// As the style sheet calls it.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Calm => "",
+            Self::Note => " note",
+            Self::Alarm => " alarm",
+        }
+    }
+}
+
+/// The one button of the card.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// There is nothing to press.
+    None,
+    /// To the change of the password.
+    ChangePassword,
+    /// "That was not me": the thing to do.
+    NotMe,
+    /// Likewise, for the less likely case.
+    NotMeIfSo,
 }
 
 /// Hours that the picture shows, the present one the last.
@@ -58,6 +95,11 @@ impl Strip {
     /// How many.
     pub fn count(&self) -> u32 {
         self.hours.iter().sum()
+    }
+
+    /// How many in these hours.
+    pub fn count_in(&self, hours: &[bool; HOURS]) -> u32 {
+        self.hours.iter().zip(hours).filter(|(_, within)| **within).map(|(count, _)| count).sum()
     }
 }
 
@@ -118,10 +160,14 @@ pub struct Messages<'a> {
     pub frame: Frame<'a>,
     /// That the owner's "that was not me" was heard.
     pub heard: bool,
-    /// Which flood it is.
-    pub card: Card,
+    /// That it was not, since the device is none that is known any more.
+    pub unheard: bool,
+    /// Which flood it is; none: the page goes on with what was before.
+    pub card: Option<Card>,
     /// The picture; none: nothing was asked for.
     pub picture: Option<Picture>,
     /// Messages and refusals, newest first.
     pub rows: Vec<MessageRow>,
+    /// The address of those before; none: these are the first.
+    pub older: Option<String>,
 }

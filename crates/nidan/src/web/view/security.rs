@@ -87,6 +87,10 @@ pub enum Activity {
     DeviceRemoved,
     /// A trusted device was removed because an old token of it was used again.
     DeviceReused,
+    /// A known device was ended because of too many wrong codes on it.
+    DeviceGuessed,
+    /// The password was changed.
+    PasswordChanged,
     /// A session was ended by the owner from elsewhere.
     SessionEnded,
     /// Signed out.
@@ -111,6 +115,8 @@ impl Activity {
             Self::DeviceTrusted => "activity-device-trusted",
             Self::DeviceRemoved => "activity-device-removed",
             Self::DeviceReused => "activity-device-reused",
+            Self::DeviceGuessed => "activity-device-guessed",
+            Self::PasswordChanged => "activity-password-changed",
             Self::SessionEnded => "activity-session-ended",
             Self::SignedOut => "activity-signed-out",
             Self::SignedOutEverywhere => "activity-signed-out-everywhere",
@@ -119,7 +125,7 @@ impl Activity {
 
     /// Worth a second look by the owner.
     fn alarming(self) -> bool {
-        matches!(self, Self::WrongCode | Self::SignInDenied | Self::DeviceReused)
+        matches!(self, Self::WrongCode | Self::SignInDenied | Self::DeviceReused | Self::DeviceGuessed)
     }
 }
 
@@ -140,6 +146,8 @@ pub enum SecurityNotice {
     DeviceRemoved,
     /// A session was ended.
     SessionEnded,
+    /// The password was changed, and everything older signed out.
+    PasswordChanged,
 }
 
 impl SecurityNotice {
@@ -147,6 +155,7 @@ impl SecurityNotice {
         match self {
             Self::DeviceRemoved => "notice-device-removed",
             Self::SessionEnded => "notice-session-ended",
+            Self::PasswordChanged => "notice-password-changed",
         }
     }
 }
@@ -169,6 +178,8 @@ pub struct Security<'a> {
     pub sessions: Vec<SessionRow>,
     /// What happened, newest first.
     pub activity: Vec<ActivityRow>,
+    /// The day the password was changed last, for the reader; empty: never.
+    pub password_changed: String,
     /// What is to be said of the messages lately, and whether that is calm.
     pub messages: (String, bool),
     /// What was done just now.

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use askama::Template;
 use nidan_core::language::Language;
+use nidan_core::message::MessageKind;
 use nidan_core::news::{News, Told};
+use nidan_core::notice::{Said, ends};
 
 use super::*;
 use crate::texts::Texts;
@@ -159,7 +161,17 @@ fn sign_in_pages(s: &mut Sample<'_>) {
 /// Everything that may be possible where nothing was sent; `closed`: waiting does not help.
 fn not_sent(closed: bool) -> NotSent {
     let ways = vec![way("aut_2", MethodKind::App, "", false)];
-    NotSent { closed, ways, known_device: true, release: true, wait: !closed, finish: !closed }
+    let again = (!closed).then(|| "10:12".to_owned());
+    NotSent {
+        closed,
+        at: "09:41".to_owned(),
+        ways,
+        known_device: true,
+        release: true,
+        wait: !closed,
+        again,
+        finish: !closed,
+    }
 }
 
 fn setup_pages(s: &mut Sample<'_>) {
@@ -194,6 +206,8 @@ fn activity(ja: bool) -> Vec<ActivityRow> {
         Activity::SignedOut,
         Activity::SessionEnded,
         Activity::DeviceReused,
+        Activity::DeviceGuessed,
+        Activity::PasswordChanged,
         Activity::DeviceRemoved,
         Activity::DeviceTrusted,
         Activity::SignInDenied,
@@ -219,6 +233,7 @@ fn security_pages(s: &mut Sample<'_>) {
         ("", None, false),
         ("-removed", Some(SecurityNotice::DeviceRemoved), true),
         ("-ended", Some(SecurityNotice::SessionEnded), false),
+        ("-password", Some(SecurityNotice::PasswordChanged), true),
     ] {
         let method = |kind, role, destination: &str| MethodRow {
             kind,
@@ -251,6 +266,7 @@ fn security_pages(s: &mut Sample<'_>) {
             devices: if empty { vec![] } else { vec![device("Chrome (Windows)", true), device("", false)] },
             sessions: vec![session("Chrome (Windows)", true), session("Safari (iPhone)", false)],
             activity: activity(ja),
+            password_changed: if empty { day.into() } else { String::new() },
             messages: (s.t.with("messages-summary-calm", &[("count", 2_u32.into())]), empty),
             notice,
         };
@@ -269,14 +285,15 @@ fn messages_pages(s: &mut Sample<'_>) {
             false => t.with("verdict-cannot-tell-text", &[("count", 47_u32.into())]),
         };
         let card = Card {
-            answer: t.with("got-in-known", &[("count", 12_u32.into())]),
+            answer: t.get("got-in-known"),
+            detail: t.with("got-in-known-detail", &[("count", 12_u32.into())]),
             nobody_new: true,
             title: t.get(if calm { "verdict-none" } else { "verdict-cannot-tell" }),
             text,
             advice: if calm { String::new() } else { t.get("verdict-cannot-tell-advice") },
-            calm,
+            tone: if calm { Tone::Calm } else { Tone::Alarm },
             closed: if calm { t.with("lane-closed", &[("since", when.into())]) } else { String::new() },
-            not_me: !calm,
+            action: if calm { Action::None } else { Action::NotMe },
         };
         let mut hours = [0; HOURS];
         (hours[5], hours[6], hours[20]) = (12, 35, 1);
@@ -287,7 +304,8 @@ fn messages_pages(s: &mut Sample<'_>) {
         };
         let mut night = [false; HOURS];
         night[3..9].fill(true);
-        let numbers = [("count", 50_u32.into()), ("strange", 47_u32.into())];
+        let numbers =
+            [("count", 50_u32.into()), ("strange", 47_u32.into()), ("known", 3_u32.into()), ("night", 47_u32.into())];
         let picture = Picture {
             summary: t.with("picture-summary", &numbers),
             strips: vec![strip("203.0.113.x"), strip("2001:db8:1:…")],
@@ -304,8 +322,60 @@ fn messages_pages(s: &mut Sample<'_>) {
         };
         let rows =
             if calm { vec![] } else { vec![row(false, "became-delivered"), row(true, "became-suppressed-known")] };
-        let page = Messages { frame: frame.clone(), heard: calm, card, picture: (!calm).then_some(picture), rows };
+        let page = Messages {
+            frame: frame.clone(),
+            heard: calm,
+            unheard: !calm,
+            card: Some(card),
+            picture: (!calm).then_some(picture),
+            rows,
+            older: (!calm).then(|| "/security/messages?before=1795305600000".to_owned()),
+        };
         s.add(format!("messages{state}"), &page);
+    }
+}
+
+/// Every kind of notice, before and after each answer, to whoever is signed in and to whoever is not.
+fn notice_pages(s: &mut Sample<'_>) {
+    let at = if s.t.language == Language::Ja { "2026年11月22日 02:12" } else { "22 November 2026, 02:12" };
+    for (state, problem) in
+        [("", None), ("-unknown", Some(NoticeProblem::Unknown)), ("-again", Some(NoticeProblem::Again))]
+    {
+        s.add(format!("notice{state}"), &NoticeForm { frame: s.frame("/notice"), problem });
+    }
+    let answers = [("", None), ("-me", Some(Said::Me)), ("-not-me", Some(Said::NotMe))];
+    for kind in MessageKind::ALL {
+        let Some(ends) = ends(kind) else { continue };
+        for (state, said) in answers {
+            for (here, keeps_password) in [("/notice/msg_1", true), ("/security", true), ("/notice/msg_2", false)] {
+                let page = NoticeEvent {
+                    frame: s.frame(here),
+                    kind,
+                    ends,
+                    at,
+                    program: "Chrome (Windows)",
+                    network_seen: !keeps_password,
+                    said: said.map(|said| (said, at.into())),
+                    keeps_password,
+                };
+                let signed_in = if page.frame.signed_in { "-signed-in" } else { "" };
+                let elsewhere = if keeps_password { "" } else { "-elsewhere" };
+                s.add(format!("notice-{}{state}{signed_in}{elsewhere}", kind.stored()), &page);
+            }
+        }
+    }
+}
+
+fn password_pages(s: &mut Sample<'_>) {
+    for (state, kept_here, problem) in [
+        ("", true, None),
+        ("-current", true, Some(ChangeProblem::Current)),
+        ("-same", true, Some(ChangeProblem::Same)),
+        ("-common", true, Some(ChangeProblem::New(PasswordProblem::Common))),
+        ("-elsewhere", false, None),
+    ] {
+        let frame = s.frame("/security/password");
+        s.add(format!("password{state}"), &Password { frame, kept_here, problem, password_length_min: 8 });
     }
 }
 
@@ -347,6 +417,8 @@ fn pages(texts: &Texts, language: Language) -> Vec<Page> {
     setup_pages(&mut sample);
     security_pages(&mut sample);
     messages_pages(&mut sample);
+    notice_pages(&mut sample);
+    password_pages(&mut sample);
     remaining_pages(&mut sample);
     sample.pages
 }

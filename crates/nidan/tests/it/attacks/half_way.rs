@@ -107,7 +107,7 @@ async fn t19_what_is_held_before_the_second_step_opens_no_address(server: &TestS
 }
 
 /// A browser with a session that opens the setting-up, of an account without methods.
-async fn setting_up(world: &World<'_>, email: &str) -> Client {
+pub async fn setting_up(world: &World<'_>, email: &str) -> Client {
     let browser = world.browser();
     browser.get("/sign-in").await.expect(200);
     let entered = browser.post_form("/sign-in", &[("email", email), ("password", PASSWORD)]).await;

@@ -31,10 +31,10 @@ pub async fn rows(server: &TestServer) -> Vec<i64> {
 }
 
 /// Status, headers, body.
-type Seen = (u16, Vec<(String, String)>, String);
+pub type Seen = (u16, Vec<(String, String)>, String);
 
 /// An answer as somebody sees it who compares: all of it, but for what is random and for the address that he typed.
-fn seen(answer: &Answer, email: &str) -> Seen {
+pub fn seen(answer: &Answer, email: &str) -> Seen {
     let mut headers = answer.headers.clone();
     for (name, value) in &mut headers {
         if name == "set-cookie"

@@ -38,6 +38,8 @@ pub enum Said {
     Expired,
     UsedUp,
     NotACode,
+    /// Not compared: it would be too weak a proof by now.
+    TooWeak,
     /// Sent away with this status, and no word about the code.
     Away(u16),
 }
@@ -79,6 +81,7 @@ impl Said {
             "expired" => Self::Expired,
             "used_up" => Self::UsedUp,
             "not_a_code" => Self::NotACode,
+            "stronger_proof_needed" => Self::TooWeak,
             other => panic!("no verdict: {other}"),
         }
     }
@@ -97,6 +100,7 @@ impl Said {
             ("The time for this code is over", Self::Expired),
             ("too many wrong codes", Self::UsedUp),
             ("Enter the 6 digits of the code.", Self::NotACode),
+            ("this code is not enough any more", Self::TooWeak),
         ];
         let said = alerts.into_iter().find(|(text, _)| answer.status == 422 && answer.body.contains(text));
         said.map_or(Self::Away(answer.status), |(_, said)| said)
@@ -225,6 +229,12 @@ impl<'a> World<'a> {
 
     /// Likewise, with a browser that was used before.
     pub async fn p_with(&self, door: Door, owner: &Owner, browser: Client) -> SignIn<'_> {
+        let begun = self.p_unseen(door, owner, browser).await;
+        SignIn { sms_code: self.server.phone.sms_code(&owner.phone).await, ..begun }
+    }
+
+    /// Likewise, by somebody who does not see the phone.
+    pub async fn p_unseen(&self, door: Door, owner: &Owner, browser: Client) -> SignIn<'_> {
         let id = match door {
             Door::Site => {
                 let begun = self.ask_site(owner, None).await.expect(201);
@@ -239,8 +249,14 @@ impl<'a> World<'a> {
                 String::new()
             }
         };
-        let sms_code = self.server.phone.sms_code(&owner.phone).await;
-        SignIn { world: self, door, browser, id, sms_code }
+        SignIn { world: self, door, browser, id, sms_code: String::new() }
+    }
+
+    /// Likewise, and guesses at the app's code.
+    pub async fn p_guessing(&self, door: Door, owner: &Owner) -> SignIn<'_> {
+        let sign_in = self.p_unseen(door, owner, self.browser()).await;
+        sign_in.turn_to(&owner.app).await;
+        sign_in
     }
 
     /// Likewise, with a browser that may hold anything.
@@ -324,6 +340,32 @@ impl SignIn<'_> {
                 (Said::in_browser(&answer), answer.new_cookie("__Host-nidan_device"))
             }
         }
+    }
+
+    /// Likewise, two codes of the app that follow each other.
+    pub async fn v_pair(&self, [code, next]: [&str; 2]) -> Said {
+        match self.door {
+            Door::Site => {
+                let path = format!("/api/v1/sign-ins/{}/code", self.id);
+                Said::at_site(&self.world.site.post_json(&path, &json!({"code": code, "next_code": next})).await)
+            }
+            Door::Browser => {
+                let fields = [("code", code), ("next_code", next)];
+                Said::in_browser(&self.browser.post_form("/sign-in/code", &fields).await)
+            }
+        }
+    }
+
+    /// Likewise, many codes at a site's door, each on a connection of its own and all in the same moment.
+    pub async fn v_at_once(&self, codes: &[String]) -> Vec<Said> {
+        let bodies: Vec<Value> = codes.iter().map(|code| json!({"code": code})).collect();
+        let path = format!("/api/v1/sign-ins/{}/code", self.id);
+        self.world.site.post_json_at_once(&path, &bodies).await.iter().map(Said::at_site).collect()
+    }
+
+    /// What the site is answered when it passes a code on.
+    pub async fn post_code(&self, code: &str) -> Answer {
+        self.world.site.post_json(&format!("/api/v1/sign-ins/{}/code", self.id), &json!({"code": code})).await
     }
 
     /// Another method is to be used.

@@ -227,6 +227,11 @@ pub(super) fn nidan(directory: &Directory) -> Command {
 impl Running {
     /// On the database at `url`, with these further settings.
     pub(super) fn start(directory: &Directory, url: &str, further: &str) -> Self {
+        Self::logging("trace", directory, url, further)
+    }
+
+    /// Likewise, with a log of this level.
+    pub(super) fn logging(level: &str, directory: &Directory, url: &str, further: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("bound");
         drop(free);
@@ -245,12 +250,27 @@ impl Running {
         let key = printed.split_whitespace().find(|word| word.starts_with("nsk_")).expect("a key").to_owned();
         let log = directory.path().join("log");
         let mut serve = nidan(directory);
-        serve.args(["serve", "--config", "nidan.toml"]).stdout(Stdio::piped());
+        serve.env("NIDAN_LOG", level).args(["serve", "--config", "nidan.toml"]).stdout(Stdio::piped());
         let mut child = serve.stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("it starts");
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
         assert!(line.starts_with("ready http://"), "{line} {}", std::fs::read_to_string(&log).unwrap_or_default());
         Self { child, address, key, log }
+    }
+
+    /// Its process.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A key that may do everything.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// A site whose key may do everything.
+    pub(super) fn site(&self) -> Client {
+        Client::site(self.address, &self.key)
     }
 
     /// Asks it to stop, as an operator does, and gives its log without the times: six digits behind a dot.
@@ -268,12 +288,7 @@ impl Running {
 /// One life of a server; its answers and log are searched already.
 async fn live(directory: &Directory, url: &str) -> Secrets {
     let running = Running::start(directory, url, "[demo_phone]\nenabled = true\n");
-    let mut life = Life {
-        site: Client::site(running.address, &running.key),
-        running,
-        secrets: Secrets::default(),
-        answers: vec![],
-    };
+    let mut life = Life { site: running.site(), running, secrets: Secrets::default(), answers: vec![] };
     for n in 0..OWNERS {
         life.owner(n).await;
     }

@@ -267,6 +267,7 @@ async fn send(node: &Node, owner: &Owner, sign_in: Scoped<id::Ceremony>, states:
                     language: Language::Ja,
                     destination: Secret::new(owner.phone.clone()),
                     cause: Cause { kind: CauseKind::SignIn, client, password_right: true },
+                    tag: None,
                     serial: 1,
                     slot: 0,
                     lease_until: now,

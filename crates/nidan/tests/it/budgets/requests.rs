@@ -26,7 +26,7 @@ fn from(address: &str) -> Asker {
 }
 
 fn opened(by: Asker) -> Request {
-    Request { ceremony: None, press: false, refused: None, by }
+    Request { ceremony: None, press: false, refused: None, until: None, by }
 }
 
 impl Node {

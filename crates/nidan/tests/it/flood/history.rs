@@ -2,11 +2,12 @@
 
 use nidan::store::account::{self, Account};
 use nidan::store::audit::{self, Facts};
+use nidan::store::carrier_message::{self, CarrierKey};
 use nidan::store::ceremony::{self, Open};
 use nidan::store::client::Client as From;
 use nidan::store::message::{self, Cause, CauseKind, NewMessage};
 use nidan::store::request::{self, Asker, Request};
-use nidan::store::{StoreError, Tx};
+use nidan::store::{StoreError, Tx, sql};
 use nidan_core::audit::Event;
 use nidan_core::budget::Suppressed;
 use nidan_core::ceremony::{Ceremony, Challenge, Holder, Purpose, Stage};
@@ -14,15 +15,19 @@ use nidan_core::code::Digits;
 use nidan_core::id::{AccountId, CeremonyId};
 use nidan_core::lane::Lane;
 use nidan_core::language::Language;
-use nidan_core::ledger::State;
+use nidan_core::ledger::{Receipt, State};
 use nidan_core::message::{Channel, MessageKind};
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
-use nidan_core::time::Span;
+use nidan_core::time::{Span, Timestamp};
 
 use crate::app::TestServer;
 use crate::client::Client;
 use crate::pages::person::{EMAIL, PHONE, Person};
+
+sql! {
+    REFUSED = "UPDATE message SET state = $1, reason = 'destination_refused'";
+}
 
 /// An account with two methods, its owner's browser, and a site.
 pub struct History<'a> {
@@ -45,6 +50,7 @@ struct Entry<'a> {
     n: u8,
     became: Result<State, Suppressed>,
     pressed: bool,
+    route: Option<&'static str>,
 }
 
 /// Somebody at this address with this program, who knows the password.
@@ -92,14 +98,19 @@ impl<'a> History<'a> {
         self.write(by, (None, 1), Ok(became), false).await
     }
 
+    /// Likewise, delivered by this route.
+    pub async fn sign_in_by(&self, by: &Asker, route: &'static str) {
+        let input = (self.server.app.clone(), self.account, by.clone(), route);
+        let written = self.server.app.db.transact(input, |tx, (app, account, by, route)| {
+            let entry = Entry { route: Some(*route), ..Entry::new(app.clone(), *account, by, Ok(State::Delivered)) };
+            Box::pin(entry.write(tx))
+        });
+        written.await.expect("no failure");
+    }
+
     /// One is refused before it begins.
     pub async fn refused(&self, by: &Asker, why: Suppressed) {
         self.write(by, (None, 1), Err(why), false).await;
-    }
-
-    /// Another message is asked for.
-    pub async fn press(&self, by: &Asker, ceremony: CeremonyId, n: u8) {
-        self.write(by, (Some(ceremony), n), Ok(State::Accepted), true).await;
     }
 
     /// Another message goes out, and nobody asked for it.
@@ -107,13 +118,44 @@ impl<'a> History<'a> {
         self.write(by, (Some(ceremony), n), Ok(State::Delivered), false).await;
     }
 
-    /// A sign-in is completed.
-    pub async fn completed(&self, ceremony: CeremonyId) {
-        let input = (self.account, ceremony, self.server.app.clock.now());
-        let completed = self.server.app.db.transact(input, |tx, (account, ceremony, now)| {
-            Box::pin(request::completed(tx, *account, *ceremony, *now))
+    /// The carrier says of every message that its number cannot be used.
+    pub async fn number_is_refused(&self) {
+        let moved = self.server.app.db.transact((), |tx, ()| {
+            Box::pin(async move { tx.execute(&REFUSED, &[State::Rejected.stored().into()]).await })
         });
-        completed.await.expect("no failure");
+        assert!(moved.await.expect("no failure") > 0);
+    }
+
+    /// Sign-ins are kept for some days only: all that are over are forgotten.
+    pub async fn sign_ins_are_forgotten(&self) {
+        let now = self.server.app.clock.now();
+        let forgotten = self.server.app.db.transact(now, |tx, now| Box::pin(ceremony::forget(tx, *now)));
+        assert!(forgotten.await.expect("no failure") > 0);
+    }
+
+    /// The carrier of a route took the newest message to the owner's number, and tells of so many ends at that number, each under an
+    /// id of its own.
+    pub async fn carrier_tells(&self, route: &'static str, ends: usize) {
+        let input = (self.server.app.clone(), self.account, route, ends);
+        let told = self.server.app.db.transact(input, |tx, (app, account, route, ends)| {
+            Box::pin(async move {
+                let (account, now) = (account::load(tx, app, *account).await?.expect("an account"), app.clock.now());
+                let all = (Timestamp::from_ms(0), Timestamp::from_ms(i64::MAX));
+                let newest = message::list(tx, &account, all, 1).await?.pop().expect("a message").id;
+                let key = CarrierKey::of(app, route, "1000", Some(PHONE));
+                carrier_message::know(tx, &key, (account.id, newest), now, now).await?;
+                for end in 0..*ends {
+                    let id = (1000 + end).to_string();
+                    let keys = CarrierKey::candidates(app, route, &id, Some(PHONE));
+                    match carrier_message::find(tx, &keys).await? {
+                        Some(_) => carrier_message::told(tx, &keys).await?,
+                        None => drop(carrier_message::wait(tx, &keys[0], Receipt::Delivered, now).await?),
+                    }
+                }
+                Ok(())
+            })
+        });
+        told.await.expect("no failure");
     }
 
     async fn write(
@@ -127,13 +169,23 @@ impl<'a> History<'a> {
         let input = (self.server.app.clone(), self.account, by, (ceremony, n), became, pressed);
         let written = self.server.app.db.transact(input, |tx, (app, account, by, (ceremony, n), became, pressed)| {
             let (ceremony, n, became, pressed) = (*ceremony, *n, *became, *pressed);
-            Box::pin(Entry { app: app.clone(), account: *account, by, ceremony, n, became, pressed }.write(tx))
+            Box::pin(Entry { ceremony, n, pressed, ..Entry::new(app.clone(), *account, by, became) }.write(tx))
         });
         written.await.expect("no failure")
     }
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// The beginning of a sign-in.
+    fn new(
+        app: std::sync::Arc<nidan::app::App>,
+        account: AccountId,
+        by: &'a Asker,
+        became: Result<State, Suppressed>,
+    ) -> Self {
+        Self { app, account, by, ceremony: None, n: 1, became, pressed: false, route: None }
+    }
+
     async fn write(self, tx: &mut Tx<'_>) -> Result<CeremonyId, StoreError> {
         let (app, now) = (&self.app, self.app.clock.now());
         let account = account::load(tx, app, self.account).await?.expect("an account");
@@ -145,11 +197,15 @@ impl Entry<'_> {
             }
             let serial = account::next_serial(tx, account.id, Channel::Sms, app.day(now)).await?;
             let leased = message::claim(tx, &account, &self.message(&open, serial), now).await?;
+            if let Some(route) = self.route {
+                message::wire(tx, &account, leased, route, now).await?;
+            }
             message::settle(tx, leased, state, None, now).await?;
         }
         if self.pressed || self.ceremony.is_none() {
             let ceremony = self.became.is_ok().then_some(open.id);
-            let request = Request { ceremony, press: self.pressed, refused: self.became.err(), by: self.by.clone() };
+            let request =
+                Request { ceremony, press: self.pressed, refused: self.became.err(), until: None, by: self.by.clone() };
             request::append(tx, app, &account, &request, now).await?;
         }
         Ok(open.id)
@@ -197,6 +253,7 @@ impl Entry<'_> {
             language: Language::Ja,
             destination: Secret::new(PHONE.to_owned()),
             cause: Cause { kind, client: self.by.client.clone(), password_right: true },
+            tag: Some("KX".to_owned()),
             serial,
             slot: 0,
             lease_until: now.plus(self.app.policy.message_lease),

@@ -26,7 +26,6 @@ use nidan::send::lines::Routes;
 use nidan::send::worker::Sender;
 use nidan::store::Db;
 use nidan::store::authenticator::About;
-use nidan::store::client::Client;
 use nidan::store::message::Leased;
 use nidan_core::ceremony::Holder;
 use nidan_core::email::EmailAddress;
@@ -204,7 +203,7 @@ impl Flows {
 }
 
 fn origin() -> Origin {
-    Origin { client: Client::default(), language: Language::Ja }
+    Origin::new(None, None, Language::Ja)
 }
 
 fn phone(number: &str) -> NewMeans {

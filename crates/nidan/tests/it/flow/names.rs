@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nidan::flow::accounts::{Created, Who, erase, find};
 use nidan::flow::check_code::Checked;
 use nidan::flow::sign_up::{self, SignUp, SignUpAnswer};
+use nidan::send::sweep;
 use nidan::store::Db;
 use nidan::store::account::{self, LoginKey};
 use nidan_core::ceremony::{Holder, Verdict};
@@ -109,7 +110,7 @@ async fn a_sweep_takes_only_what_was_never_confirmed(db: Db) {
     assert!(matches!(flows.check((ceremony, holder), &code, None).await, Checked::SignedIn(_)));
     flows.clock.advance(Span::days(1).max(flows.app.policy.unconfirmed_account_life));
     flows.clock.advance(Span::ms(1));
-    flows.sender.sweep().await;
+    sweep::everything(&flows.app).await;
     let found = find(&flows.app, Who::Key(key(&flows))).await.expect("no failure");
     assert_eq!(found.expect("it was confirmed").id, ceremony.account);
     let gone = flows.check((forgotten, forgotten_holder), &forgotten_code, None).await;

@@ -3,6 +3,9 @@
 
 mod budgets;
 mod ladder;
+mod lock_out;
+mod new_password;
+mod notices;
 mod passwords;
 mod sources;
 mod thief;

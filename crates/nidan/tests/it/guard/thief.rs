@@ -1,10 +1,12 @@
 //! A stranger has the password.
 
+use futures_util::future::join_all;
 use nidan_core::time::Span;
 use serde_json::json;
 
 use super::Scene;
 use crate::app::{TestServer, on_both_databases, wrong};
+use crate::attacks::story::copy_of;
 use crate::client::Client;
 use crate::owner::{EMAIL, PHONE};
 
@@ -12,10 +14,12 @@ on_both_databases! {
     guarded
     d1_a_stranger_gets_three_messages_and_the_owner_every_one
     d16_answering_wrongly_keeps_no_lane_open
+    t01_the_owner_hears_of_a_wrong_code_within_a_minute
     d11_of_a_thousand_wrong_codes_a_handful_is_evaluated
     a_change_of_the_password_opens_the_lane_again
     the_mailbox_frees_one_message
     the_mailbox_is_asked_three_times_an_hour_and_five_secrets_are_looked_at
+    t14_one_secret_typed_by_many_at_once_frees_one_message
     the_site_hears_that_it_was_not_the_owner
     after_ten_guesses_the_app_is_asked_for_two_codes
 }
@@ -124,11 +128,9 @@ async fn a_change_of_the_password_opens_the_lane_again(server: &TestServer) {
     scene.complete(&begun).await;
 }
 
-async fn the_mailbox_frees_one_message(server: &TestServer) {
-    let scene = Scene::new(server).await;
-    scene.arrived();
-    closed(&scene).await;
-    let browser = server.browser();
+/// A browser that had the letter written to it, and the secret in it.
+async fn letter(scene: &Scene<'_>) -> (Client, String) {
+    let (server, browser) = (scene.server, scene.server.browser());
     browser.get("/sign-in").await.expect(200);
     browser.post_form("/sign-in", &[("email", EMAIL), ("password", crate::owner::PASSWORD)]).await.expect(303);
     let page = browser.get("/sign-in/code").await.expect(200);
@@ -137,8 +139,15 @@ async fn the_mailbox_frees_one_message(server: &TestServer) {
     browser.post_form("/sign-in/release/send", &[]).await.expect(303);
     let letter = server.phone.last_email(EMAIL).await;
     let text = letter.whole_text();
-    let secret = text.split_whitespace().find(|word| is_secret(word));
-    let secret = secret.unwrap_or_else(|| panic!("a secret in: {text}")).to_lowercase();
+    let secret = text.split_whitespace().find(|word| word.len() == 14 && word.matches('-').count() == 2);
+    (browser, secret.unwrap_or_else(|| panic!("a secret in: {text}")).to_lowercase())
+}
+
+async fn the_mailbox_frees_one_message(server: &TestServer) {
+    let scene = Scene::new(server).await;
+    scene.arrived();
+    closed(&scene).await;
+    let (browser, secret) = letter(&scene).await;
     browser.get("/sign-in/release").await.expect(200);
     let wrong_secret = browser.post_form("/sign-in/release", &[("secret", "0000-0000-0000")]).await;
     wrong_secret.expect(422);
@@ -192,6 +201,23 @@ fn is_secret(word: &str) -> bool {
     word.len() == 14 && word.matches('-').count() == 2
 }
 
+async fn t14_one_secret_typed_by_many_at_once_frees_one_message(server: &TestServer) {
+    let scene = Scene::new(server).await;
+    scene.arrived();
+    closed(&scene).await;
+    let (browser, secret) = letter(&scene).await;
+    let copies = join_all((0..64).map(|_| copy_of(server, &browser, "/sign-in/release"))).await;
+    let typed = [("secret", secret.as_str())];
+    let answers = join_all(copies.iter().map(|copy| copy.post_form("/sign-in/release", &typed))).await;
+    assert!(answers.iter().any(|answer| answer.status == 303), "{answers:?}");
+    let code = server.phone.sms_code(PHONE).await;
+    server.settled().await;
+    assert_eq!(scene.arrived(), (0, 0, Vec::new()), "one message, and one only");
+    browser.get("/sign-in/code").await.expect(200);
+    let entered = browser.post_form("/sign-in/code", &[("code", &code)]).await.expect(303);
+    assert!(entered.new_cookie("__Host-nidan_session").is_some());
+}
+
 async fn the_site_hears_that_it_was_not_the_owner(server: &TestServer) {
     let scene = Scene::new(server).await;
     scene.arrived();
@@ -231,6 +257,37 @@ async fn after_ten_guesses_the_app_is_asked_for_two_codes(server: &TestServer) {
     let pair = json!({"code": before, "next_code": app.code(now)});
     let path = format!("/api/v1/sign-ins/{}/code", begun.text("/id"));
     assert_eq!(scene.site.post_json(&path, &pair).await.expect(200).text("/status"), "signed_in");
+    server.settled().await;
+    scene.arrived();
+}
+
+async fn t01_the_owner_hears_of_a_wrong_code_within_a_minute(server: &TestServer) {
+    let mut scene = Scene::new(server).await;
+    scene.arrived();
+    // Whoever corrects a slip is not written to.
+    let own = scene.thief().await;
+    let code = server.phone.sms_code(PHONE).await;
+    scene.type_code(&own, &wrong(&code)).await.expect(422);
+    scene.type_code(&own, &code).await.expect(200);
+    server.clock.advance(Span::minutes(3));
+    let guess = async || {
+        let begun = scene.thief().await;
+        let code = server.phone.sms_code(PHONE).await;
+        scene.type_code(&begun, &wrong(&code)).await.expect(422);
+        server.clock.advance(Span::seconds(60));
+    };
+    guess().await;
+    let letter = server.phone.last_email(EMAIL).await.whole_text();
+    assert!(letter.contains("正しい確認コードは入力されませんでした"), "{letter}");
+    // Not again within the hour, for another wrong code or for those that died; then again.
+    guess().await;
+    scene.codes_die().await;
+    server.settled().await;
+    assert_eq!(scene.arrived(), (0, 0, Vec::new()));
+    server.clock.advance(Span::minutes(120));
+    guess().await;
+    server.phone.last_email(EMAIL).await;
+    scene.owner_signs_in().await;
     server.settled().await;
     scene.arrived();
 }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use nidan_core::id::MessageId;
 use nidan_core::ledger::State;
 use nidan_core::secret::Secret;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::postgres::TestDatabase;
 use crate::store::Directory;
@@ -34,6 +35,8 @@ sql! {
 /// What a killed server was committing is committed a moment later, or is not.
 const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity
       WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+/// Requests under way at once: on a slow machine more would wait for a connection to the database until they are turned away.
+const IN_FLIGHT: usize = 64;
 /// The password of all accounts.
 pub const PASSWORD: &str = "正しい馬の電池の留め金";
 /// How long a test waits for a condition, in real time.
@@ -67,6 +70,7 @@ pub struct Installation {
     url: DatabaseUrl,
     key: Secret<String>,
     seconds_ahead: Cell<i64>,
+    in_flight: Semaphore,
     server: RefCell<Option<Server>>,
     directory: Directory,
     postgres: Option<TestDatabase>,
@@ -112,6 +116,7 @@ impl Installation {
             url: settings.database,
             key: Secret::new(String::new()),
             seconds_ahead: Cell::default(),
+            in_flight: Semaphore::new(IN_FLIGHT),
             server: RefCell::default(),
             directory,
             postgres,
@@ -132,6 +137,7 @@ impl Installation {
             url: settings.database,
             key: self.key.clone(),
             seconds_ahead: Cell::default(),
+            in_flight: Semaphore::new(IN_FLIGHT),
             server: RefCell::default(),
             directory,
             postgres: None,
@@ -185,6 +191,11 @@ impl Installation {
         self.seconds_ahead.set(self.seconds_ahead.get() + seconds);
     }
 
+    /// A connection to the server.
+    pub async fn connection(&self) -> Connection {
+        Connection::open(self.address, &self.key).await.expect("a server")
+    }
+
     /// Asks the server, on a connection of its own.
     pub async fn get(&self, path: &str) -> io::Result<Answer> {
         Connection::open(self.address, &self.key).await?.get(path).await
@@ -192,6 +203,7 @@ impl Installation {
 
     /// Posts JSON, likewise.
     pub async fn post(&self, path: &str, body: &Value) -> io::Result<Answer> {
+        let _turn = self.in_flight.acquire().await.expect("never closed");
         Connection::open(self.address, &self.key).await?.post(path, &body.to_string()).await
     }
 
@@ -256,12 +268,25 @@ impl Installation {
     }
 }
 
-/// Writes the settings file of a server.
+/// What the server says, and how it ends, whose database does not answer.
+pub fn without_database() -> Output {
+    let directory = Directory::new();
+    settings(&directory, free_address(), "postgres://nobody@127.0.0.1:1/nidan", "");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nidan"));
+    command.arg("serve").arg("--config").arg(directory.path().join("nidan.toml")).output().expect("the program")
+}
+
+/// Everybody is behind one address, and gives up when the server is killed. Nobody is written to about wrong codes.
+const UNHURRIED: &str = "lane_password_burst = 20\nsource_hour_max = 100000\npassword_network_max = 100000\n\
+                         password_known_day_max = 50\npassword_known_week_max = 100\nbreaker_failures_min = 1000000\n\
+                         wrong_code_told_after_seconds = 86400\n";
+
+/// Writes the settings file of a server; `more` goes on in the section `[policy]`.
 fn settings(directory: &Directory, address: SocketAddr, url: &str, more: &str) -> Settings {
     let toml = format!(
         "[site]\nname = \"例社\"\ndomain = \"localhost\"\nurl = \"http://{address}\"\nlanguage = \"ja\"\n\
          time_zone = \"Asia/Tokyo\"\n[listen]\npublic = \"{address}\"\n[database]\nurl = \"{url}\"\n\
-         [keys]\nfile = \"nidan.key\"\n{more}"
+         [keys]\nfile = \"nidan.key\"\n[policy]\n{UNHURRIED}{more}"
     );
     fs::write(directory.path().join("nidan.toml"), &toml).expect("settings");
     Settings::read(&toml, &BTreeMap::new(), &directory.path()).expect("good settings")

@@ -1,6 +1,7 @@
 //! The shipped program is killed with kill -9 while 200 people sign in, and started again: what was answered stays true, no
 //! try is given back, no message goes out twice. Here messages go to the demo phone; in `sending` to a carrier.
 
+mod guesses;
 mod installation;
 mod sending;
 
@@ -149,13 +150,12 @@ impl Run<'_> {
     }
 }
 
-/// Has everybody sign in, and kills the server after so many answers. What was heard, and what the phone showed.
-async fn crash(site: &Installation, plans: &[Plan], answers: usize) -> (Vec<Heard>, Phone) {
+/// Has owners sign in as planned, and kills the server after so many answers. What was heard, and what the phone showed.
+async fn crash((site, owners): (&Installation, &[Owner]), plans: &[Plan], answers: usize) -> (Vec<Heard>, Phone) {
     let (seen, phone) = watch::channel(Phone::new());
     let run = Run { site, phone, answers: Cell::default(), answered: Notify::new() };
     let heard: Vec<RefCell<Heard>> = plans.iter().map(|_| RefCell::default()).collect();
-    let everybody =
-        site.owners.iter().zip(plans).zip(&heard).map(|((owner, plan), heard)| run.sign_in(owner, plan, heard));
+    let everybody = owners.iter().zip(plans).zip(&heard).map(|((owner, plan), heard)| run.sign_in(owner, plan, heard));
     let work = try_join(try_join_all(everybody), run.watch_phone(&seen));
     tokio::select! {
         ended = work => panic!("no server: {:?}", ended.err()),
@@ -232,24 +232,24 @@ async fn promises_are_kept(site: &Installation, owner: &Owner, tokens: &Tokens) 
 }
 
 async fn killed_at_any_point(engine: Engine) {
-    let site = Installation::new(engine, SIGN_INS).await;
+    let site = Installation::new(engine, SIGN_INS * KILLS).await;
     let random = Random::seeded(2);
     let below = |limit: usize| u32::from_be_bytes(random.bytes()) as usize % limit;
-    let mut promised: Vec<(usize, Tokens)> = Vec::new();
+    let mut promised: Vec<(&Owner, Tokens)> = Vec::new();
     site.start();
-    for round in 0..KILLS {
+    for (round, owners) in site.owners.chunks(SIGN_INS).enumerate() {
         let plan =
             |n: usize| Plan { by_password: n.is_multiple_of(4), wrong_codes: below(5) as u8, finishes: below(2) == 0 };
         let plans: Vec<Plan> = (0..SIGN_INS).map(plan).collect();
         let answers: usize =
             plans.iter().map(|plan| 1 + usize::from(plan.wrong_codes) + usize::from(plan.finishes)).sum();
         let part = answers / KILLS;
-        let (heard, seen) = crash(&site, &plans, part * round + 1 + below(part - 1)).await;
+        let (heard, seen) = crash((&site, owners), &plans, part * round + 1 + below(part - 1)).await;
         start_again(&site, &seen, &site.ledger_left().await).await;
         join_all(heard.iter().map(|heard| tries_are_kept(&site, heard))).await;
-        let finished = heard.into_iter().enumerate();
-        promised.extend(finished.filter_map(|(n, heard)| Some((n, heard.tokens?))));
-        join_all(promised.iter().map(|(n, tokens)| promises_are_kept(&site, &site.owners[*n], tokens))).await;
+        let finished = owners.iter().zip(heard);
+        promised.extend(finished.filter_map(|(owner, heard)| Some((owner, heard.tokens?))));
+        join_all(promised.iter().map(|(owner, tokens)| promises_are_kept(&site, owner, tokens))).await;
     }
     assert!(!promised.is_empty(), "nobody was signed in");
     site.kill();

@@ -142,7 +142,7 @@ fn mail(to: &str) -> Dispatch {
 
 fn mail_of(to: &str, (kind, language): (MessageKind, Language), random: &Random) -> Dispatch {
     let texts = Texts::load().expect("texts");
-    let filling = Filling { code: "482916", tag: "KX", serial: 2, sms_units: GSM7_LIMIT };
+    let filling = Filling { code: "482916", tag: "KX", serial: 2, reference: "", sms_units: GSM7_LIMIT };
     let written = write((&texts, &site()), (kind, language), &filling).expect("fits");
     Dispatch {
         id: MessageId::from_bytes(random.bytes()),

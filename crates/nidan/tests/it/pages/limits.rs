@@ -1,7 +1,7 @@
 //! What a person reads when something has run out: places for hashing, a session's time, a page's form token.
 
 use futures_util::FutureExt;
-use nidan::password_hash::{Busy, StoredHash};
+use nidan::password_hash::{Busy, Comer, StoredHash};
 use nidan_core::secret::Secret;
 use nidan_core::time::Span;
 use serde_json::json;
@@ -10,19 +10,20 @@ use super::person::{EMAIL, PASSWORD, PHONE, Person, leads_to};
 use crate::app::{TestServer, on_both_databases};
 
 on_both_databases! {
-    passwords_beyond_the_queue_are_told_when_to_come_back
+    t48_passwords_beyond_the_queue_are_told_when_to_come_back
     a_session_ends_unused_and_in_any_case
     a_form_that_is_too_old_is_told_what_to_do
 }
 
-async fn passwords_beyond_the_queue_are_told_when_to_come_back(server: &TestServer) {
+async fn t48_passwords_beyond_the_queue_are_told_when_to_come_back(server: &TestServer) {
     let (site, browser) = (server.site().await, server.browser());
     // Every place is taken by somebody who does not go on: the queue stays full, and no core works.
     let hasher = &server.app.passwords;
     let fill = || {
         let mut taken = Vec::new();
         loop {
-            let mut asking = Box::pin(hasher.verify(Secret::new("x".to_owned()), StoredHash::of_nobody()));
+            let mut asking =
+                Box::pin(hasher.verify(Comer::Stranger, Secret::new("x".to_owned()), StoredHash::of_nobody()));
             match asking.as_mut().now_or_never() {
                 None => taken.push(asking),
                 Some(refused) => break (taken, refused),

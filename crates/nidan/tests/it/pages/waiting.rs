@@ -186,6 +186,8 @@ async fn another_way_or_the_end_ends_the_events(server: &TestServer) {
     server.clock.advance(server.app.policy.code_life);
     let over = events.next().await.expect("the end");
     assert!(over.starts_with("event: over\n") && over.contains("この確認は終了しました"), "{over}");
+    let missed = server.phone.last_email("hanako@example.jp").await;
+    assert!(missed.text.contains("確認コードは入力されませんでした"));
     assert_eq!(events.next().await, None);
 }
 

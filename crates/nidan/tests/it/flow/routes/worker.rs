@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use nidan::config::Route;
 use nidan::config::ways::Way;
 use nidan::flow::sign_up::{self, SignUp};
+use nidan::send::sweep;
 use nidan::send::worker;
 use nidan::store::{Db, Sql, sql};
 use nidan_core::ledger::State;
@@ -100,7 +101,7 @@ async fn what_carriers_called_messages_and_cost_is_forgotten(db: Db) {
         [(Span::days(1), 1, 1), (Span::ms(1), 0, 1), (Span::days(91), 0, 1), (Span::days(1), 0, 0)]
     {
         flows.clock.advance(later);
-        sender.sweep().await;
+        sweep::everything(&flows.app).await;
         assert_eq!((flows.count(&NAMES).await, flows.count(&DAYS).await), (names, days), "{later:?}");
     }
 }
