@@ -203,6 +203,10 @@ impl Rule {
             Self::Refilled { .. } => Counter { place, ..*counter },
             Self::Rolling { .. } if steps > SLOTS => Counter { place, ..Counter::default() },
             Self::Rolling { .. } => Counter { place, taken: counter.kept(steps) << (steps * SLOT_BITS), ..*counter },
+            // A quarantine that is over is a new beginning.
+            Self::Share { .. } if (1..=now.ms()).contains(&counter.blocked_ms) => {
+                Counter { place, ..Counter::default() }
+            }
             _ if steps == 0 => *counter,
             Self::Share { .. } if steps == 1 => Counter {
                 place,

@@ -8,8 +8,9 @@
 use crate::bucket::Rule;
 use crate::client_network::ClientNetwork;
 use crate::email::EmailAddress;
-use crate::id::{AccountId, DeviceId};
+use crate::id::{AccountId, CeremonyId, DeviceId};
 use crate::lane::Lane;
+use crate::message::MessageKind;
 use crate::phone::PhoneNumber;
 use crate::policy::Policy;
 use crate::secret::Secret;
@@ -63,8 +64,7 @@ pub enum Kind {
     Block = 17,
     /// Messages to a country, by the day.
     CountryDay = 18,
-    /// What a route has cost, by the day.
-    RouteMoneyDay = 19,
+    // 19 was what a route has cost: `route_day` keeps that.
     /// How often this account counts toward its source.
     SourceAccount = 20,
     /// Sign-ins with the password alone from a source, by the hour.
@@ -83,6 +83,8 @@ pub enum Kind {
     PasswordsSource = 27,
     /// Letters to an owner about right passwords without a code, by the hour.
     NoticeHour = 28,
+    /// Secrets of a letter that were typed in one sign-in.
+    ReleaseTries = 29,
     /// Wrong references from a source, by the hour.
     ReferencesSource = 40,
     /// Wrong references from the network around it, by the hour.
@@ -130,8 +132,6 @@ pub enum Suppressed {
     CountryClosed,
     /// Enough messages to this country today.
     CountryFull,
-    /// What the route may cost today is spent, or kept for sign-ins.
-    MoneySpent,
     /// Too few sign-ins from this source are finished.
     SourceFull,
     /// The mailbox has freed enough messages today.
@@ -176,7 +176,7 @@ impl StillPossible {
 }
 
 /// Every reason with its stable name and what is still possible.
-const REASONS: [(Suppressed, &str, &[StillPossible]); 24] = {
+const REASONS: [(Suppressed, &str, &[StillPossible]); 23] = {
     use StillPossible::{Finish, KnownDevice, MailSecret, OtherNumber, Wait, WithoutMessage};
     use Suppressed as S;
     [
@@ -198,7 +198,6 @@ const REASONS: [(Suppressed, &str, &[StillPossible]); 24] = {
         (S::BlockClosed, "block_closed", &[Wait, OtherNumber]),
         (S::CountryClosed, "country_closed", &[OtherNumber]),
         (S::CountryFull, "country_full", &[Wait, OtherNumber, WithoutMessage]),
-        (S::MoneySpent, "money_spent", &[Wait, WithoutMessage, KnownDevice]),
         (S::SourceFull, "source_full", &[MailSecret, WithoutMessage, KnownDevice]),
         (S::ReleasesFull, "releases_full", &[Wait, WithoutMessage, KnownDevice]),
         (S::PasswordsFull, "passwords_full", &[MailSecret, KnownDevice]),
@@ -523,11 +522,16 @@ fn of_crowd(wanted: &Wanted<'_>, policy: &Policy) -> Vec<Budget> {
     budgets
 }
 
-/// The budget of money, taken when a route is chosen: `price` of `day_max` that the route may cost in a day, in the same unit.
-pub fn money(lane: Lane, route: &str, price: i64, day_max: i64, policy: &Policy) -> Budget {
-    let rule = Rule::Window { cap: left_to(lane, day_max, policy), window: DAY };
-    let budget = Budget::new(Kind::RouteMoneyDay, &[route.as_bytes()], rule, Suppressed::MoneySpent).staying();
-    Budget { n: price, ..budget }
+/// How far a message of this kind may bring what its route has cost on a day, of the `day_max` that it may cost. What
+/// strangers cause without a password, or at numbers that nobody has verified, leaves what is kept for those who sign in,
+/// and for the warnings to them.
+pub const fn money_cap(kind: MessageKind, day_max: i64, policy: &Policy) -> i64 {
+    let lane = match kind {
+        MessageKind::SetupCode => Lane::S,
+        MessageKind::ConfirmEmailCode | MessageKind::AddressInUse => Lane::R,
+        _ => Lane::U,
+    };
+    left_to(lane, day_max, policy)
 }
 
 /// What of a day's cap a lane may use: sign-ins all of it, everything else what is not kept for them.
@@ -536,13 +540,10 @@ const fn left_to(lane: Lane, day_max: i64, policy: &Policy) -> i64 {
     if lane.signs_in() { day_max } else { day_max - kept }
 }
 
-/// The shares of a day's money, in percent, at which operators are told.
-pub const MONEY_ALARMS: [i64; 3] = [50, 80, 100];
-
-/// The highest alarm that spending from `before` to `after` has reached and that was not reached before.
-pub fn money_alarm(before: i64, after: i64, day_max: i64) -> Option<i64> {
-    let reached = |spent: i64, alarm: i64| spent.saturating_mul(100) >= day_max.saturating_mul(alarm);
-    MONEY_ALARMS.into_iter().rev().find(|alarm| reached(after, *alarm) && !reached(before, *alarm))
+/// The budget of a typed secret of a letter, taken *before* it is looked at: a sign-in takes as many as it takes codes.
+pub fn of_release(sign_in: CeremonyId, policy: &Policy) -> Budget {
+    let tries = rolling(policy.code_tries_max, HOUR);
+    Budget::new(Kind::ReleaseTries, &[sign_in.as_bytes()], tries, Suppressed::ReleasesFull).staying()
 }
 
 /// The budgets of a password, taken *before* it is looked at and completed when it was right. `name` is what was typed

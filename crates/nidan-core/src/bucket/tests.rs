@@ -45,7 +45,7 @@ fn each_rule_refuses_at_its_cap_and_says_until_when() {
         [None, None, Some(120), Some(120), Some(120), None, None, Some(240)]
     );
     let block = Rule::Share { cap: 2, window: DAY, percent: 25, quarantine: DAY };
-    assert_eq!(takes(block, &[5, 7, 8, 1446, 1447]), [None, None, Some(1447), Some(1447), Some(2880)]);
+    assert_eq!(takes(block, &[5, 7, 8, 1446, 1447]), [None, None, Some(1447), Some(1447), None]);
 }
 
 #[test]
@@ -208,6 +208,7 @@ proptest! {
             Rule::Refilled { burst: cap, every: HOUR },
             Rule::Window { cap: cap.into(), window: HOUR },
             Rule::Share { cap: cap.into(), window: HOUR, percent: 50, quarantine: Span::ms(0) },
+            Rule::Share { cap: cap.into(), window: HOUR, percent: 50, quarantine: DAY },
         ] {
             let (mut counter, mut now) = (Counter::default(), at(0));
             for wait in &waits {

@@ -151,23 +151,11 @@ fn a_source_needs_several_accounts() {
 }
 
 #[test]
-fn money_is_kept_for_sign_ins_and_its_alarms_ring_once() {
+fn money_is_kept_for_sign_ins() {
     let policy = Policy::default();
-    for (lane, cap) in [(Lane::K, 1000), (Lane::U, 1000), (Lane::S, 500), (Lane::R, 500)] {
-        let budget = money(lane, "carrier-a", 8, 1000, &policy);
-        assert_eq!((budget.rule, budget.n), (Rule::Window { cap, window: DAY }, 8));
-    }
-    for (before, after, alarm) in [
-        (0, 499, None),
-        (499, 500, Some(50)),
-        (500, 508, None),
-        (799, 801, Some(80)),
-        (400, 900, Some(80)),
-        (999, 1000, Some(100)),
-        (0, 1000, Some(100)),
-        (1000, 1000, None),
-    ] {
-        assert_eq!(money_alarm(before, after, 1000), alarm, "{before} {after}");
+    for kind in MessageKind::ALL {
+        let setup = matches!(kind, MessageKind::SetupCode | MessageKind::ConfirmEmailCode | MessageKind::AddressInUse);
+        assert_eq!(money_cap(kind, 1001, &policy), if setup { 501 } else { 1001 }, "{kind:?}");
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use nidan_core::ceremony::{Purpose, Resend};
 use nidan_core::id::{AccountId, MessageId};
-use nidan_core::message::Channel;
+use nidan_core::lane::Lane;
+use nidan_core::message::{Channel, MessageKind};
 use nidan_core::phone::PhoneNumber;
 use nidan_core::route::order;
 
 use super::budget::{self, Admitted};
-use super::lane::{self, Asked, AtGate, Destination};
+use super::lane::{self, Asked, AtGate, Destination, Refusal, Shut};
 use super::look::judged;
 use super::open::{self, CodeMessage};
 use super::{FlowError, Job};
@@ -44,7 +45,13 @@ async fn send_again(app: &Arc<App>, account: AccountId, message: MessageId) -> R
     let job = Job::new(app, Failed { account, message, admitted: Admitted::default() });
     let asked = app.db.read(job, |tx, job| Box::pin(async move { Ok(job.next(tx).await?.map(|next| next.asked)) }));
     let Some((asked, client)) = asked.await? else { return Ok(()) };
-    let Ok(admitted) = lane::admit(app, &asked, &client).await? else { return Ok(()) };
+    let admitted = match lane::admit(app, &asked, &client).await? {
+        Ok(admitted) => admitted,
+        Err(shut) => {
+            let refused = Job::new(app, (asked, client, shut));
+            return Ok(app.db.transact(refused, |tx, job| Box::pin(job.run(tx))).await?);
+        }
+    };
     let job = Arc::new(Job::new(app, Failed { account, message, admitted }));
     match app.db.transact(job.clone(), |tx, job| Box::pin(job.run(tx))).await? {
         Some(claimed) => {
@@ -53,6 +60,22 @@ async fn send_again(app: &Arc<App>, account: AccountId, message: MessageId) -> R
             Ok(())
         }
         None => budget::give_back(app, job.input.admitted.clone()).await,
+    }
+}
+
+impl Job<(Asked, Client, Shut)> {
+    /// Writes down that nothing is sent.
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (asked, client, shut) = &self.input;
+        let Some(account) = account::load(tx, &self.app, asked.account).await? else { return Ok(()) };
+        let password_right = asked.lane != Lane::S;
+        let refusal = Refusal {
+            kind: if password_right { MessageKind::SignInCode } else { MessageKind::SetupCode },
+            to: &asked.to,
+            cause: Cause { kind: CauseKind::Fallback, client: client.clone(), password_right },
+            shut: *shut,
+        };
+        lane::suppress(tx, &self.app, &account, refusal, self.now).await
     }
 }
 

@@ -210,11 +210,23 @@ pub(super) async fn refuse(
     (wish, refused): (&Wish<'_>, Refusal<'_>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let shut = refused.shut;
+    suppress(tx, app, account, refused, now).await?;
+    note(tx, app, account, (wish, Some(shut)), now).await
+}
+
+/// Likewise, where it is no request that a sign-in is judged by.
+pub(super) async fn suppress(
+    tx: &mut Tx<'_>,
+    app: &App,
+    account: &Account,
+    refused: Refusal<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let Refusal { kind, to, cause, shut } = refused;
     app.metrics.suppressed(shut.reason.name());
     let refused = Refused { kind, destination: to.text(), cause, reason: shut.reason };
-    message::suppress(tx, account, (app.new_id(now), &refused), now).await?;
-    note(tx, app, account, (wish, Some(shut)), now).await
+    message::suppress(tx, account, (app.new_id(now), &refused), now).await
 }
 
 /// A message that is not sent.

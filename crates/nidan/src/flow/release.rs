@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use nidan_core::budget::of_release;
 use nidan_core::ceremony::{Challenge, Holder, Purpose};
 use nidan_core::code::Digits;
 use nidan_core::id::{self, ChallengeId, Scoped};
@@ -11,8 +12,8 @@ use nidan_core::message::MessageKind;
 use nidan_core::release;
 use nidan_core::secret::Secret;
 
-use super::budget::{self, Admitted};
-use super::lane::{self, Asked, Destination, Shut};
+use super::budget::{self, Admission, Admitted};
+use super::lane::{self, Asked, Destination, Refusal, Shut};
 use super::open::{self, CodeMessage};
 use super::resend_code::{self, Resent};
 use super::{FlowError, Job, Origin};
@@ -49,6 +50,8 @@ pub enum Freed {
     Freed(Resent),
     /// It was not.
     Wrong,
+    /// Too many were wrong in this sign-in: it was not looked at.
+    Shut(Shut),
     /// There is no such sign-in for the one who asks, or it is over.
     NotFound,
 }
@@ -85,7 +88,11 @@ pub async fn write(app: &Arc<App>, release: Release) -> Result<Wrote, FlowError>
     let Some(asked) = asked.await? else { return Ok(Wrote::NotFound) };
     let admitted = match lane::admit(app, &asked, &release.origin.client).await? {
         Ok(admitted) => admitted,
-        Err(shut) => return Ok(Wrote::Shut(shut)),
+        Err(shut) => {
+            let job = Job::new(app, (release, shut));
+            app.db.transact(job, |tx, job| Box::pin(job.refused(tx))).await?;
+            return Ok(Wrote::Shut(shut));
+        }
     };
     let job = Arc::new(Job::new(app, (release, admitted)));
     match app.db.transact(job.clone(), |tx, job| Box::pin(job.run(tx))).await? {
@@ -100,6 +107,20 @@ pub async fn write(app: &Arc<App>, release: Release) -> Result<Wrote, FlowError>
     }
 }
 
+fn cause(release: &Release) -> Cause {
+    Cause { kind: CauseKind::Release, client: release.origin.client.clone(), password_right: true }
+}
+
+impl Job<(Release, Shut)> {
+    async fn refused(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (release, shut) = &self.input;
+        let Some((account, _)) = find(tx, &self.app, release).await? else { return Ok(()) };
+        let to = Destination::Address(account.email.clone());
+        let refusal = Refusal { kind: MessageKind::ReleaseSecret, to: &to, cause: cause(release), shut: *shut };
+        lane::suppress(tx, &self.app, &account, refusal, self.now).await
+    }
+}
+
 impl Job<(Release, Admitted)> {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Leased>, StoreError> {
         let (app, now, (release, _)) = (&*self.app, self.now, &self.input);
@@ -110,7 +131,7 @@ impl Job<(Release, Admitted)> {
             kind: MessageKind::ReleaseSecret,
             destination: Secret::new(account.email.as_str().to_owned()),
             language: release.origin.language,
-            cause: Cause { kind: CauseKind::Release, client: release.origin.client.clone(), password_right: true },
+            cause: cause(release),
         };
         if let Some(sent) = ceremony::challenge(tx, account.id, open.challenge()).await? {
             let n = sent.challenge.sent.saturating_add(1);
@@ -136,8 +157,20 @@ pub fn secret(app: &App, key_version: i64, challenge: ChallengeId) -> Result<Sec
     Ok(release::derive(&key, challenge))
 }
 
-/// A secret was typed: if it is right, the message is sent that was not.
+/// A secret was typed: if it is right, the message is sent that was not. It is counted before it is looked at.
 pub async fn free(app: &Arc<App>, release: Release, typed: Secret<String>) -> Result<Freed, FlowError> {
+    let found = app.db.read(Job::new(app, release.clone()), |tx, job| {
+        Box::pin(async move { Ok(find(tx, &job.app, &job.input).await?.is_some()) })
+    });
+    if !found.await? {
+        return Ok(Freed::NotFound);
+    }
+    if let Admission::Refused { reason, until } =
+        budget::admit(app, vec![of_release(release.ceremony.id, &app.policy)]).await?
+    {
+        app.metrics.suppressed(reason.name());
+        return Ok(Freed::Shut(Shut { reason, until }));
+    }
     let job = Job::new(app, (release.clone(), typed));
     let right = app.db.transact(job, |tx, job| {
         Box::pin(async move {

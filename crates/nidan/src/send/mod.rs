@@ -8,6 +8,7 @@ pub mod html;
 pub mod http;
 mod lease;
 pub mod lines;
+mod money;
 pub mod receipts;
 pub mod route;
 pub mod smpp;

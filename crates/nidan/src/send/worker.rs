@@ -4,14 +4,13 @@
 //! is never sent again, and one that certainly has not is sent by whoever takes its lease over. While a message waits, for
 //! its turn or for the carrier's answer, its lease is renewed.
 
-use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use nidan_core::ledger::{Answer, Reason, State, Step, Takeover, after, weightier};
 use nidan_core::message::Channel;
 use nidan_core::phone::PhoneNumber;
-use nidan_core::route::{Cost, spare};
+use nidan_core::route::spare;
 use nidan_core::time::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, watch};
@@ -21,14 +20,15 @@ use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval, int
 use super::compose::Job;
 use super::lease::Renewals;
 use super::lines::{Permit, Route, Routes};
+use super::money::Money;
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
 use super::{alarm, health, sweep};
 
 use crate::app::App;
 use crate::flow::{accounts, fallback, notice, password_known, wrong_code};
+use crate::store::StoreError;
 use crate::store::message::{self, Leased, Left, Letter, SLOTS};
-use crate::store::{StoreError, route_day};
 
 /// Messages of one channel on their way at once.
 const AT_ONCE: usize = 256;
@@ -146,8 +146,7 @@ pub struct Sender {
     places: Arc<[(Channel, Semaphore); Channel::ALL.len()]>,
     /// Whether what has not begun is left to the ledger.
     leave: Arc<watch::Sender<bool>>,
-    /// The shares of a route's daily cap that operators were told of: day, route, percent.
-    told: Arc<Mutex<BTreeSet<(i64, String, i64)>>>,
+    money: Money,
 }
 
 /// What comes of waiting under a lease.
@@ -181,11 +180,11 @@ impl Sender {
     pub fn new(app: Arc<App>, routes: Routes) -> Self {
         Self {
             renewals: Renewals::new(app.clone()),
+            money: Money::new(app.clone()),
             app,
             routes,
             places: Arc::new(Channel::ALL.map(|channel| (channel, Semaphore::new(AT_ONCE)))),
             leave: Arc::new(watch::Sender::new(false)),
-            told: Arc::default(),
         }
     }
 
@@ -256,20 +255,20 @@ impl Sender {
             return Ok(Tried::Answered(Outcome::NotTaken(Reason::RouteDown)));
         }
         let day = self.app.day(self.app.clock.now());
-        if !self.pay(route, day).await? {
+        if !self.money.pay(route, carried.letter.kind, day).await? {
             return Ok(Tried::Answered(Outcome::NotTaken(Reason::CostCap)));
         }
         let job = Job { app: self.app.clone(), leased: carried.leased, route: Some(route.clone()) };
         let dispatch = match self.app.db.transact(job, |tx, job| Box::pin(job.ready(tx))).await {
             Ok(Some(dispatch)) => dispatch,
             not_ours => {
-                self.refund(route, day).await;
+                self.money.refund(route, day).await;
                 return not_ours.map(|_| Tried::Lost);
             }
         };
         let outcome = self.give(route, carried, (permit, dispatch)).await?;
         if matches!(outcome, Outcome::NotTaken(_) | Outcome::Rejected(_)) {
-            self.refund(route, day).await;
+            self.money.refund(route, day).await;
         }
         if matches!(outcome, Outcome::NotTaken(_)) {
             let unwired = self.app.db.transact(carried.leased, |tx, leased| Box::pin(message::unwire(tx, *leased)));
@@ -335,40 +334,6 @@ impl Sender {
         let mut renewals = interval_at(Instant::now() + pause, pause);
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         renewals
-    }
-
-    /// Pays for a message of `route`; `false` if the day's cap does not allow it.
-    async fn pay(&self, route: &Route, day: i64) -> Result<bool, StoreError> {
-        let Some(cost) = route.cost else { return Ok(true) };
-        let input = (route.name.clone(), day, cost);
-        let spent =
-            self.app.db.transact(input, |tx, (route, day, cost)| Box::pin(route_day::charge(tx, route, *day, cost)));
-        let Some(spent) = spent.await? else { return Ok(false) };
-        self.app.metrics.route_spent(&route.name, spent);
-        self.tell_cost(route, &cost, (spent, day));
-        Ok(true)
-    }
-
-    /// Tells operators, once a day for each share.
-    fn tell_cost(&self, route: &Route, cost: &Cost, (spent, day): (i64, i64)) {
-        let Some(percent) = cost.passed(spent) else { return };
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|(told_on, _, _)| *told_on >= day);
-        if told.insert((day, route.name.clone(), percent)) {
-            let (route, cap) = (&route.name, cost.day_max);
-            tracing::warn!(route, spent, cap, "route: {percent} % of what it may cost today is spent");
-        }
-    }
-
-    /// Takes a payment back. Where that fails the cap is reached too soon, which is no reason to lose the message.
-    async fn refund(&self, route: &Route, day: i64) {
-        let Some(cost) = route.cost else { return };
-        let input = (route.name.clone(), day, cost);
-        let refunded =
-            self.app.db.transact(input, |tx, (route, day, cost)| Box::pin(route_day::refund(tx, route, *day, cost)));
-        if let Err(error) = refunded.await {
-            tracing::error!(%error, route = route.name, "a message that was not taken stays paid for");
-        }
     }
 
     async fn put_back(&self, leased: Leased, at: Timestamp, reason: Option<Reason>) -> Result<(), StoreError> {

@@ -12,12 +12,17 @@ sql! {
     DROP_OLD = "DELETE FROM route_day WHERE day < $1";
 }
 
-/// Pays for one message of `route` on `day`; gives what the day has cost then, `None` if that would be more than its cap.
-pub async fn charge(tx: &mut Tx<'_>, route: &str, day: i64, cost: &Cost) -> Result<Option<i64>, StoreError> {
-    if cost.per_message > cost.day_max {
+/// Pays `price` for one message of `route` on `day`; gives what the day has cost then, `None` if that would be more than `cap`.
+pub async fn charge(
+    tx: &mut Tx<'_>,
+    route: &str,
+    day: i64,
+    (price, cap): (i64, i64),
+) -> Result<Option<i64>, StoreError> {
+    if price > cap {
         return Ok(None);
     }
-    let values = [route.into(), day.into(), cost.per_message.into(), cost.day_max.into()];
+    let values = [route.into(), day.into(), price.into(), cap.into()];
     tx.optional(&CHARGE, &values).await?.map(|row| row.int(0)).transpose()
 }
 

@@ -18,6 +18,7 @@ mod jasmin;
 mod kill;
 mod links;
 mod mail;
+mod mutations;
 mod owner;
 mod pages;
 mod parallel;

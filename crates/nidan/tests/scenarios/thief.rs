@@ -252,7 +252,7 @@ pub async fn freed(world: &mut World, owner: &Owner, begun: &Begun) -> Option<Gi
     let message = world.carry().await.into_iter().find(|given| given.to == owner.phone && given.code().is_some());
     match freed {
         Freed::Freed(Resent::Done | Resent::Shut(_)) => world.asked += 1,
-        Freed::Freed(_) | Freed::Wrong | Freed::NotFound => {}
+        Freed::Freed(_) | Freed::Wrong | Freed::Shut(_) | Freed::NotFound => {}
     }
     message
 }

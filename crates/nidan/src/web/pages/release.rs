@@ -56,7 +56,7 @@ pub async fn send(visit: Visit, _: Form<NoFields>) -> Answer {
 pub async fn free(visit: Visit, Form(Typed(secret)): Form<Typed>) -> Answer {
     let Some(held) = visit.held() else { return nothing_begun(&visit, Door::SignIn) };
     match release::free(&visit.web.app, wish(&visit, held), secret).await? {
-        Freed::Freed(Resent::Shut(_)) => {
+        Freed::Freed(Resent::Shut(_)) | Freed::Shut(_) => {
             show(visit, (StatusCode::TOO_MANY_REQUESTS, Some(ReleaseNotice::TooMany))).await
         }
         Freed::Freed(_) => visit.go("/sign-in/code"),

@@ -27,6 +27,7 @@ use super::{Node, START};
 crate::store::on_every_database!(
     parallel_guesses_in_many_sign_ins_share_the_account_s_day
     a_success_forgives_its_own_and_nothing_else
+    a_sign_in_that_the_mailbox_freed_is_charged_all_the_same
     a_known_device_has_guesses_of_its_own_until_its_end
     a_device_that_is_gone_leaves_its_guesses_to_nobody
     guesses_and_closures_outlive_a_restart
@@ -160,6 +161,22 @@ async fn a_success_forgives_its_own_and_nothing_else(db: Db) {
         node.forgive(own).await;
         assert_eq!(node.year(own).await, 2, "once");
     }
+}
+
+async fn a_sign_in_that_the_mailbox_freed_is_charged_all_the_same(db: Db) {
+    let node = Node::new(db);
+    let owner = &node.owners(1).await[0];
+    let sign_in = node.sign_in(owner).await;
+    for guess in 1..=200 {
+        let freed = node.sign_in(owner).await;
+        let (_, open) = node.seen(freed).await;
+        let input = (open, START);
+        let released = node.app.db.transact(input, |tx, (open, now)| Box::pin(ceremony::release(tx, open, *now)));
+        assert!(released.await.expect("no failure"));
+        assert_eq!(node.charge(freed, Step::EightOrPair).await, TO_ACCOUNT);
+        assert_eq!(node.year(sign_in).await, guess, "beyond the day's ten");
+    }
+    assert_eq!(node.charge(sign_in, Step::EightOrPair).await.verdict, Err(Barred::Stronger(Step::StrongOnly)));
 }
 
 async fn a_known_device_has_guesses_of_its_own_until_its_end(db: Db) {

@@ -1,10 +1,13 @@
 //! What a stranger with the right password gets, and what the owner keeps: through HTTP alone, on both databases, with the clock
 //! in the test's hand.
 
+mod budgets;
+mod ladder;
 mod lock_out;
 mod new_password;
 mod notices;
 mod passwords;
+mod sources;
 mod thief;
 
 use nidan_core::time::Span;

@@ -18,6 +18,7 @@ on_both_databases! {
     d11_of_a_thousand_wrong_codes_a_handful_is_evaluated
     a_change_of_the_password_opens_the_lane_again
     the_mailbox_frees_one_message
+    the_mailbox_is_asked_three_times_an_hour_and_five_secrets_are_looked_at
     t14_one_secret_typed_by_many_at_once_frees_one_message
     the_site_hears_that_it_was_not_the_owner
     after_ten_guesses_the_app_is_asked_for_two_codes
@@ -157,6 +158,47 @@ async fn the_mailbox_frees_one_message(server: &TestServer) {
     assert!(entered.new_cookie("__Host-nidan_session").is_some());
     // Only that sign-in was freed.
     assert_eq!(scene.thief().await.text("/reason"), "password_known");
+}
+
+/// The stranger's browser, where it is told that nothing is sent.
+async fn at_the_release(scene: &Scene<'_>) -> Client {
+    let browser = scene.server.browser();
+    browser.get("/sign-in").await.expect(200);
+    browser.post_form("/sign-in", &[("email", EMAIL), ("password", crate::owner::PASSWORD)]).await.expect(303);
+    browser.get("/sign-in/release").await.expect(200);
+    browser
+}
+
+async fn the_mailbox_is_asked_three_times_an_hour_and_five_secrets_are_looked_at(server: &TestServer) {
+    let scene = Scene::new(server).await;
+    scene.arrived();
+    closed(&scene).await;
+    server.clock.advance(Span::minutes(75)); // the letters of the closing do not count here
+    let browser = at_the_release(&scene).await;
+    for _ in 0..3 {
+        browser.post_form("/sign-in/release/send", &[]).await.expect(303);
+    }
+    browser.post_form("/sign-in/release/send", &[]).await.expect(429);
+    let listed = scene.site.get(&format!("{}/messages", scene.owner.at)).await.expect(200).json();
+    let newest = &listed["messages"][0];
+    let told = json!([newest["state"], newest["reason"], newest["cause"]["kind"]]);
+    assert_eq!(told, json!(["suppressed", "mail_account_full", "release"]));
+    server.settled().await;
+    let letters = scene.arrived().2;
+    let secret = letters.iter().flat_map(|letter| letter.split_whitespace()).find(|word| is_secret(word));
+    let secret = secret.unwrap_or_else(|| panic!("a secret in: {letters:?}"));
+    browser.get("/sign-in/release").await.expect(200);
+    for _ in 0..5 {
+        browser.post_form("/sign-in/release", &[("secret", "0000-0000-0000")]).await.expect(422);
+    }
+    browser.post_form("/sign-in/release", &[("secret", "0000-0000-0000")]).await.expect(429);
+    browser.post_form("/sign-in/release", &[("secret", secret)]).await.expect(429);
+    server.settled().await;
+    assert_eq!(scene.arrived(), (0, 0, Vec::new()));
+}
+
+fn is_secret(word: &str) -> bool {
+    word.len() == 14 && word.matches('-').count() == 2
 }
 
 async fn t14_one_secret_typed_by_many_at_once_frees_one_message(server: &TestServer) {
