@@ -22,8 +22,6 @@ pub use of_notices::{of_notice, of_reference};
 const HOUR: Span = Span::minutes(60);
 const DAY: Span = Span::days(1);
 const MONTH: Span = Span::days(30);
-/// Digits cut off a number to name its block.
-const BLOCK_DIGITS: usize = 4;
 
 /// What a counter counts. Its number is part of the key and so never given to another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -476,6 +474,7 @@ fn of_number(lane: Lane, number: &PhoneNumber, policy: &Policy) -> [Budget; 3] {
 }
 
 fn of_setup(wanted: &Wanted<'_>, number: &PhoneNumber, policy: &Policy) -> Vec<Budget> {
+    let prefix = number.block().as_bytes();
     let (account, number) = (wanted.account.as_bytes().as_slice(), number.e164().as_bytes());
     let mut budgets = vec![Budget::new(
         Kind::SetupNumberDay,
@@ -493,7 +492,6 @@ fn of_setup(wanted: &Wanted<'_>, number: &PhoneNumber, policy: &Policy) -> Vec<B
             percent: policy.block_completed_percent,
             quarantine: policy.block_quarantine,
         };
-        let prefix = &number[..number.len().saturating_sub(BLOCK_DIGITS)];
         budgets.push(Budget::new(Kind::Block, &[prefix], block, Suppressed::BlockClosed));
     }
     if !wanted.setup.old_campaign {

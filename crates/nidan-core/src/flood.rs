@@ -362,6 +362,11 @@ pub struct Setups {
 const BLOCK_NUMBERS_MIN: u32 = 20;
 /// New numbers in an hour from which on it may be pumping.
 const HOUR_NUMBERS_MIN: u32 = 50;
+/// How long a message that was sent says nothing: it has to arrive, to be read and to be typed. So a crowd that begins all at once
+/// is not taken for a pump. What was refused counts at once: nobody can confirm it.
+pub const SETUP_UNDER_WAY: Span = Span::minutes(3);
+/// For how long pumping has to rest before it is over.
+pub const PUMPING_RESTS: Span = Span::minutes(10);
 
 /// Whether messages are pumped, for the operator: a block with 20 numbers or an hour with 50 new ones, of which fewer than a quarter
 /// were confirmed.

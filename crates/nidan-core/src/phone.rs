@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 
 /// Characters of typed text beyond which nobody looks at it: the longest number has 15 digits (E.164).
 const TYPED_CHARACTERS_MAX: usize = 40;
+/// Digits cut off a number to name its block.
+const BLOCK_DIGITS: usize = 4;
 /// Digits that are shown of a number, so that the owner knows which of two it is.
 const SHOWN_DIGITS: usize = 4;
 /// Japan's country code.
@@ -100,6 +102,13 @@ impl PhoneNumber {
     /// The number in E.164, `+819012345678`: for carriers and for the look-up key.
     pub fn e164(&self) -> &str {
         self.0.expose()
+    }
+
+    /// The block of numbers that it lies in: itself without its last four digits, `+81901234`. Carriers are given numbers, and
+    /// pumping pays, by such ranges.
+    pub fn block(&self) -> &str {
+        let digits = self.e164();
+        digits.get(..digits.len().saturating_sub(BLOCK_DIGITS)).unwrap_or_default()
     }
 
     /// What may be shown of it: `•••• 5678`.

@@ -1,4 +1,4 @@
--- What owners say of notices. Tokens as in 0001_first.sql.
+-- What owners say of notices, and which numbers setups ask for. Tokens as in 0001_first.sql.
 
 ALTER TABLE message ADD COLUMN said {INT};      -- of a notice: 1 "that was me", 2 "that was not me"; none: nothing yet
 ALTER TABLE message ADD COLUMN said_ms {INT};
@@ -13,3 +13,16 @@ CREATE TABLE notice_reference (
   expires_ms {INT} NOT NULL              -- from then on the row is as good as none
 ) {OPTIONS};
 CREATE INDEX notice_reference_expiry ON notice_reference (expires_ms);
+
+-- The numbers that messages of setups went to, or were not sent to, for a day: whether somebody pumps is told over all accounts.
+CREATE TABLE setup_number (
+  account_id {BLOB} NOT NULL,
+  message_id {BLOB} NOT NULL,
+  number_key {BLOB} NOT NULL,            -- keyed hash of the number, as in authenticator
+  block_key {BLOB} NOT NULL,             -- keyed hash of the number without its last four digits
+  refused {INT} NOT NULL,                -- 1: nothing was sent
+  created_ms {INT} NOT NULL,
+  {KEY(account_id, message_id)}
+) {OPTIONS};
+CREATE INDEX setup_number_created ON setup_number (created_ms);
+CREATE INDEX setup_number_block ON setup_number (block_key, created_ms);

@@ -24,6 +24,7 @@ use crate::moved::Moved;
 use crate::password_hash::{HashClasses, PasswordHasher};
 use crate::send::alarm::Alarm;
 use crate::send::health::RoutesHealth;
+use crate::send::pumping::Pumping;
 use crate::store::message::Leased;
 use crate::store::{Db, StoreError};
 use crate::texts::{Texts, TextsDamaged};
@@ -56,6 +57,8 @@ pub struct App {
     pub routes_health: RoutesHealth,
     /// What is stopped because of a fault, and what shows such faults.
     pub alarm: Alarm,
+    /// Whether somebody pumps messages, and which blocks of numbers were closed.
+    pub pumping: Pumping,
     /// What this node knows of budgets by itself.
     pub budgets: Budgets,
     /// Wrong codes from unknown devices, over all accounts.
@@ -101,6 +104,7 @@ impl App {
             routes: settings.routes.iter().map(|route| (route.name.clone(), route.carries())).collect(),
             routes_health: RoutesHealth::default(),
             alarm: Alarm::default(),
+            pumping: Pumping::default(),
             budgets: Budgets::default(),
             wrong_codes: WrongCodes::default(),
             codes_died: CodesDied::default(),

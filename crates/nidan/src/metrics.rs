@@ -17,6 +17,8 @@ pub type ByStatement = Family<[(&'static str, &'static str); 1], Counter>;
 type ByRoute = Family<[(&'static str, String); 2], Counter>;
 /// What holds now, by route.
 type NowByRoute = Family<[(&'static str, String); 1], Gauge>;
+/// What holds now, by the value of one label that never changes.
+type NowByLabel = Family<[(&'static str, &'static str); 1], Gauge>;
 /// What holds now, by kind and name.
 type NowByName = Family<[(&'static str, String); 2], Gauge>;
 
@@ -32,7 +34,30 @@ pub struct Metrics {
     route_health: NowByRoute,
     route_spent: NowByRoute,
     stopped: NowByName,
+    setups: NowByLabel,
+    setups_cost: NowByLabel,
+    setups_pumped: Gauge,
+    setups_blocks_closed: Gauge,
     hashes: Counter,
+}
+
+/// The setups of the last hour, over all accounts and nodes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetupsNow {
+    /// Whether messages are pumped.
+    pub pumped: bool,
+    /// Numbers asked for.
+    pub numbers: u32,
+    /// Of these, confirmed.
+    pub confirmed: u32,
+    /// Messages that were not sent.
+    pub refused: u32,
+    /// What those that were sent cost, in thousandths of the currency.
+    pub cost: i64,
+    /// What the others would have cost, likewise.
+    pub avoided: i64,
+    /// Blocks of numbers at which this node refused setups because they are closed.
+    pub blocks_closed: usize,
 }
 
 impl Metrics {
@@ -60,7 +85,21 @@ impl Metrics {
         let stopped = NowByName::default();
         let about = "What was stopped by itself because of a fault: 1, and 0 once an operator had it go on";
         registry.register("stopped", about, stopped.clone());
+        let (setups, setups_cost) = (NowByLabel::default(), NowByLabel::default());
+        let (setups_pumped, setups_blocks_closed) = (Gauge::default(), Gauge::default());
+        let about = "Setups of the last hour: numbers asked for, of these confirmed, messages refused";
+        registry.register("setups", about, setups.clone());
+        let about =
+            "What messages of setups cost in the last hour, and refused ones did not, in thousandths of the currency";
+        registry.register("setups_cost", about, setups_cost.clone());
+        registry.register("setups_pumped", "Whether somebody pumps messages: 1, else 0", setups_pumped.clone());
+        let about = "Blocks of numbers at which this node refused setups in the last hour because they are closed";
+        registry.register("setups_blocks_closed", about, setups_blocks_closed.clone());
         Self {
+            setups,
+            setups_cost,
+            setups_pumped,
+            setups_blocks_closed,
             stopped,
             hashes,
             registry,
@@ -125,6 +164,19 @@ impl Metrics {
         self.stopped.get_or_create(&[("kind", kind.to_owned()), ("name", name.to_owned())]).set(stopped.into());
     }
 
+    /// What setups there were in the last hour.
+    pub fn setups(&self, now: &SetupsNow) {
+        let counts = [("numbers", now.numbers), ("confirmed", now.confirmed), ("refused", now.refused)];
+        for (what, count) in counts {
+            self.setups.get_or_create(&[("what", what)]).set(count.into());
+        }
+        for (what, cost) in [("spent", now.cost), ("avoided", now.avoided)] {
+            self.setups_cost.get_or_create(&[("what", what)]).set(cost);
+        }
+        self.setups_pumped.set(now.pumped.into());
+        self.setups_blocks_closed.set(i64::try_from(now.blocks_closed).unwrap_or(i64::MAX));
+    }
+
     /// Everything in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -150,6 +202,8 @@ mod tests {
         metrics.route_health("carrier", Health::Sick);
         metrics.route_spent("carrier", 8_000);
         metrics.stopped("route", "carrier", true);
+        let (numbers, confirmed, refused, cost, avoided) = (60, 2, 40, 160_000, 320_000);
+        metrics.setups(&SetupsNow { pumped: true, numbers, confirmed, refused, cost, avoided, blocks_closed: 1 });
         let text = metrics.text();
         for line in [
             "nidan_requests_total{status=\"200\"} 2",
@@ -160,6 +214,13 @@ mod tests {
             "nidan_route_health{route=\"carrier\"} 3",
             "nidan_route_spent{route=\"carrier\"} 8000",
             "nidan_stopped{kind=\"route\",name=\"carrier\"} 1",
+            "nidan_setups{what=\"numbers\"} 60",
+            "nidan_setups{what=\"confirmed\"} 2",
+            "nidan_setups{what=\"refused\"} 40",
+            "nidan_setups_cost{what=\"spent\"} 160000",
+            "nidan_setups_cost{what=\"avoided\"} 320000",
+            "nidan_setups_pumped 1",
+            "nidan_setups_blocks_closed 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");

@@ -25,7 +25,7 @@ use crate::store::account::Account;
 use crate::store::client::Client;
 use crate::store::message::{self, Cause, Refused};
 use crate::store::request::{self, Asker, Request};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, setup_number};
 
 /// Where a message would go.
 #[derive(Clone)]
@@ -100,7 +100,12 @@ pub(super) async fn admit(app: &App, asked: &Asked, client: &Client) -> Result<R
     };
     Ok(match budget::admit(app, budgets).await? {
         Admission::Admitted(admitted) => Ok(admitted),
-        Admission::Refused { reason, until } => Err(Shut { reason, until }),
+        Admission::Refused { reason, until } => {
+            if let (Suppressed::BlockClosed, Destination::Phone(number)) = (reason, &asked.to) {
+                app.pumping.closed(app, number, now);
+            }
+            Err(Shut { reason, until })
+        }
     })
 }
 
@@ -224,9 +229,13 @@ pub(super) async fn suppress(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let Refusal { kind, to, cause, shut } = refused;
+    let id = app.new_id(now);
+    if let (MessageKind::SetupCode, Destination::Phone(number)) = (kind, to) {
+        setup_number::append(tx, app, (account.id, id), (number, true), now).await?;
+    }
     app.metrics.suppressed(shut.reason.name());
     let refused = Refused { kind, destination: to.text(), cause, reason: shut.reason };
-    message::suppress(tx, account, (app.new_id(now), &refused), now).await
+    message::suppress(tx, account, (id, &refused), now).await
 }
 
 /// A message that is not sent.

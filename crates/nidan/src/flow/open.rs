@@ -7,6 +7,7 @@ use nidan_core::ladder::Step;
 use nidan_core::lane::{Lane, Proven};
 use nidan_core::language::Language;
 use nidan_core::message::MessageKind;
+use nidan_core::phone::PhoneNumber;
 use nidan_core::secret::Secret;
 use nidan_core::sign_in::FirstProof;
 use nidan_core::tag::Tag;
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::store::account::{self, Account};
 use crate::store::ceremony::{self, Open, Sent};
 use crate::store::message::{self, Cause, Leased, NewMessage, SLOTS};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, setup_number};
 
 /// What a ceremony is opened with.
 pub(super) struct NewCeremony<'a> {
@@ -177,6 +178,9 @@ pub(super) async fn code_message(
         lease_until: now.plus(app.policy.message_lease),
         expires_at: sent.challenge.expires_at,
     };
+    if let (MessageKind::SetupCode, Some(number)) = (new.kind, PhoneNumber::from_e164(new.destination.expose())) {
+        setup_number::append(tx, app, (account.id, new.id), (&number, false), now).await?;
+    }
     message::claim(tx, account, &new, now).await
 }
 

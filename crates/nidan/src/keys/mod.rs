@@ -29,6 +29,8 @@ pub enum Lookup {
     Email,
     /// A phone number in E.164.
     Phone,
+    /// A block of phone numbers.
+    NumberBlock,
     /// A site's own name for an account.
     ExternalId,
     /// An API key together with an `Idempotency-Key`.
@@ -56,6 +58,7 @@ impl Lookup {
         match self {
             Self::Email => "look-up of e-mail addresses",
             Self::Phone => "look-up of phone numbers",
+            Self::NumberBlock => "look-up of blocks of phone numbers",
             Self::ExternalId => "look-up of external ids",
             Self::Idempotency => "look-up of idempotency keys",
             Self::Counter => "look-up of counters",

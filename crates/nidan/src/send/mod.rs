@@ -9,6 +9,7 @@ pub mod http;
 mod lease;
 pub mod lines;
 mod money;
+pub mod pumping;
 pub mod receipts;
 pub mod route;
 pub mod smpp;

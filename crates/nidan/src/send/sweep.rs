@@ -2,10 +2,11 @@
 
 use nidan_core::time::{Span, Timestamp};
 
+use super::pumping;
 use crate::app::App;
 use crate::store::{
     Body, StoreError, account, audit, carrier_message, ceremony, idempotency, message, notice, rate_counter, request,
-    route_day, session,
+    route_day, session, setup_number,
 };
 
 /// How long sign-ins are kept beyond their end: those of a week tell whether somebody else has the password.
@@ -32,6 +33,7 @@ async fn try_to_sweep(app: &App) -> Result<(), StoreError> {
     // Clocks of several nodes may differ a little.
     forget(app, now.minus(Span::minutes(1)), |tx, before| Box::pin(rate_counter::forget(tx, *before))).await?;
     forget(app, now, |tx, before| Box::pin(notice::forget(tx, *before))).await?;
+    forget(app, now.minus(pumping::LOOKED_AT), |tx, before| Box::pin(setup_number::forget(tx, *before))).await?;
     // A day's grace: who comes late is told that it is over, not that it never was.
     let over = now.minus(Span::days(1));
     forget(app, over, |tx, before| Box::pin(session::forget(tx, *before))).await?;

@@ -23,7 +23,7 @@ use super::lines::{Permit, Route, Routes};
 use super::money::Money;
 use super::receipts::Given;
 use super::route::{Dispatch, Outcome};
-use super::{alarm, health, sweep};
+use super::{alarm, health, pumping, sweep};
 
 use crate::app::App;
 use crate::flow::{accounts, fallback, notice, password_known, wrong_code};
@@ -98,6 +98,7 @@ async fn keep_house(sender: Sender, mut closed: Stopped) {
             _ = look.tick() => {
                 sender.look_at_wrong_codes().await;
                 sender.look_at_codes_that_died().await;
+                pumping::look(&sender.app, sender.routes.all()).await;
             }
             _ = sweep.tick() => {
                 accounts::count_hash_classes(&sender.app).await;

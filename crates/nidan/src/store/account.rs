@@ -67,6 +67,7 @@ sql! {
     ERASE_DEVICES = "DELETE FROM device WHERE account_id = $1";
     ERASE_SESSIONS = "DELETE FROM session WHERE account_id = $1";
     ERASE_MESSAGES = "DELETE FROM message WHERE account_id = $1";
+    ERASE_SETUP_NUMBERS = "DELETE FROM setup_number WHERE account_id = $1";
     ERASE_REQUESTS = "DELETE FROM request WHERE account_id = $1";
     ERASE_AUDIT = "DELETE FROM audit WHERE account_id = $1";
     ERASE_ACCOUNT = "DELETE FROM account WHERE account_id = $1";
@@ -74,7 +75,7 @@ sql! {
 }
 
 /// Every table whose rows belong to an account, for [`erase`]: first the account itself, whose row orders what is done.
-const ERASE: [&super::Sql; 9] = [
+const ERASE: [&super::Sql; 10] = [
     &ERASE_ACCOUNT,
     &ERASE_AUTHENTICATORS,
     &ERASE_CEREMONIES,
@@ -82,6 +83,7 @@ const ERASE: [&super::Sql; 9] = [
     &ERASE_DEVICES,
     &ERASE_SESSIONS,
     &ERASE_MESSAGES,
+    &ERASE_SETUP_NUMBERS,
     &ERASE_REQUESTS,
     &ERASE_AUDIT,
 ];

@@ -42,6 +42,7 @@ pub mod rate_counter;
 pub mod request;
 pub mod route_day;
 pub mod session;
+pub mod setup_number;
 mod sqlite;
 pub mod stop;
 
@@ -73,6 +74,7 @@ pub fn statements() -> impl Iterator<Item = &'static Sql> {
         request::STATEMENTS,
         route_day::STATEMENTS,
         session::STATEMENTS,
+        setup_number::STATEMENTS,
         stop::STATEMENTS,
     ]
     .into_iter()

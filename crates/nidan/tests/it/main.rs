@@ -17,6 +17,7 @@ mod guard;
 mod jasmin;
 mod kill;
 mod links;
+mod log;
 mod mail;
 mod mutations;
 mod owner;

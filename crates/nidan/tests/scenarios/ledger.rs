@@ -50,11 +50,6 @@ impl Line {
         self.sms && matches!(self.kind, MessageKind::SignInCode | MessageKind::SetupCode)
     }
 
-    /// Whether what it belongs to was completed.
-    pub fn was_answered(&self) -> bool {
-        self.completed_at.is_some()
-    }
-
     /// Whether it was made, not refused.
     pub fn was_made(&self) -> bool {
         self.state != State::Suppressed

@@ -17,9 +17,9 @@ use nidan::flow::resend_code::{ResendCode, Resent, resend};
 use nidan::flow::sign_in::{Proof, SignIn, SignInAnswer, begin};
 use nidan::flow::{By, Origin};
 use nidan::keys::KeyRing;
-use nidan::send::alarm;
 use nidan::send::lines::{Carrier, Routes};
 use nidan::send::worker::Sender;
+use nidan::send::{alarm, pumping};
 use nidan::store::authenticator::About;
 use nidan::store::message::Leased;
 use nidan::store::{Db, migrate};
@@ -426,6 +426,16 @@ impl World {
     /// What the card of an account says now.
     pub async fn verdict(&self, owner: &Owner) -> Verdict {
         self.ledger(owner).await.verdict
+    }
+
+    /// Whether every node looks and finds that messages are pumped, as machines that watch are told.
+    pub async fn is_pumped(&self) -> bool {
+        let mut all = true;
+        for Node { app, routes, .. } in &self.nodes {
+            pumping::look(app, routes.all()).await;
+            all &= app.metrics.text().lines().any(|line| line == "nidan_setups_pumped 1");
+        }
+        all
     }
 
     /// The ledger of an account, as its owner sees it.

@@ -8,7 +8,8 @@ use nidan_core::time::Span;
 use serde_json::json;
 
 use super::story::World;
-use crate::app::TestServer;
+use crate::app::{TestServer, wait_for, wide};
+use crate::log::Log;
 
 /// A number of each of thirty countries where messages cost much or numbers are for hire.
 const ABROAD: [&str; 30] = [
@@ -161,6 +162,126 @@ async fn t47_the_days_money_is_the_end_of_it(engine: Engine) {
     server.finish().await;
 }
 
+fn priced(settings: &mut Settings) {
+    let sms = settings.routes.iter_mut().find(|route| route.channel == Channel::Sms).expect("a route");
+    sms.cost = Some(Cost { per_message: 8_000, day_max: 8_000_000 });
+}
+
+/// What machines that watch are told of setups.
+fn gauge(server: &TestServer, name: &str) -> i64 {
+    let text = server.app.metrics.text();
+    let told = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    told.map_or(0, |told| told.parse().expect("a number"))
+}
+
+/// Lets so much time pass, until the server has looked at setups again.
+async fn looks_again(server: &TestServer, after: Span) {
+    const LOOKS: &str = "nidan_statements_total{name=\"nidan::store::setup_number::COUNT\"}";
+    let before = gauge(server, LOOKS);
+    server.clock.advance(after);
+    // What it tells follows what it read.
+    wait_for("a look at setups", async || (gauge(server, LOOKS) > before).then_some(())).await;
+    server.app.db.read((), |_, ()| Box::pin(async { Ok(()) })).await.expect("a database");
+}
+
+/// Whose log is the test's: on one thread.
+async fn t47_operators_are_told_of_pumping_once(engine: Engine) {
+    let (log, _logging) = Log::of_this_thread();
+    let server = TestServer::start_with(engine, priced).await;
+    let world = World::new(&server).await;
+    let mut pump = Pump::new(&world);
+    let ranges = (0..20).flat_map(|block| adjacent(1000 + block, 3));
+    let tally = pump.all(ranges.clone()).await;
+    assert_eq!((tally.taken, pump.arrived(ranges)), (30, 30));
+    looks_again(&server, Span::minutes(2)).await;
+    assert_eq!(gauge(&server, "nidan_setups_pumped"), 0, "thirty may still be typing");
+    server.clock.advance(Span::minutes(1));
+    let begins = "messages are pumped: many numbers are asked for, and few confirmed \
+                  numbers=60 confirmed=0 refused=30 cost=240000 avoided=240000";
+    wait_for("a line of the log", async || log.text().contains(begins).then_some(())).await;
+    wait_for("a metric", async || (gauge(&server, "nidan_setups_pumped") == 1).then_some(())).await;
+    for (name, told) in [
+        ("nidan_setups{what=\"numbers\"}", 60),
+        ("nidan_setups{what=\"confirmed\"}", 0),
+        ("nidan_setups{what=\"refused\"}", 30),
+        ("nidan_setups_cost{what=\"spent\"}", 240_000),
+        ("nidan_setups_cost{what=\"avoided\"}", 240_000),
+        ("nidan_setups_blocks_closed", 0),
+    ] {
+        assert_eq!(gauge(&server, name), told, "{name}");
+    }
+    looks_again(&server, Span::minutes(2)).await;
+    assert!(!log.text().contains("no longer"));
+    server.clock.advance(Span::minutes(61));
+    wait_for("the end", async || {
+        log.text().contains(" INFO nidan::send::pumping: messages are no longer pumped").then_some(())
+    })
+    .await;
+    wait_for("a metric", async || (gauge(&server, "nidan_setups_pumped") == 0).then_some(())).await;
+    let log = log.text();
+    assert_eq!(log.matches(" WARN nidan::send::pumping: ").count(), 1, "{log}");
+    assert!(!log.contains("8190") && !log.contains("acc_") && !log.contains("10.0."), "{log}");
+    server.finish().await;
+}
+
+/// Likewise.
+async fn t47_operators_are_told_which_block_is_closed(engine: Engine) {
+    let (log, _logging) = Log::of_this_thread();
+    let server = TestServer::start_with(engine, priced).await;
+    let world = World::new(&server).await;
+    let mut pump = Pump::new(&world);
+    let numbers = adjacent(1234, 30);
+    let tally = pump.all(numbers.clone()).await;
+    assert_eq!(pump.arrived(numbers), tally.taken);
+    let refused = 30 - tally.taken;
+    assert_eq!((tally.because("block_closed"), refused >= 10), (refused, true));
+    server.clock.advance(Span::minutes(1));
+    let (cost, avoided) = (8_000 * tally.taken, 8_000 * refused);
+    let closed = format!(
+        "a block of numbers is closed: messages to it are pumped block=\"+81901234\" \
+         numbers=30 confirmed=0 refused={refused} cost={cost} avoided={avoided}"
+    );
+    wait_for("a line of the log", async || log.text().contains(&closed).then_some(())).await;
+    wait_for("a metric", async || (gauge(&server, "nidan_setups_pumped") == 1).then_some(())).await;
+    assert_eq!(gauge(&server, "nidan_setups_blocks_closed"), 1);
+    looks_again(&server, Span::minutes(2)).await;
+    let log = log.text();
+    assert_eq!(log.matches("a block of numbers is closed").count(), 1, "{log}");
+    let told = log.split("+81901234").skip(1);
+    assert!(told.into_iter().all(|rest| !rest.starts_with(|next: char| next.is_ascii_digit())), "{log}");
+    server.finish().await;
+}
+
+/// Likewise.
+async fn t47_an_honest_hour_is_no_pumping(engine: Engine) {
+    let (log, _logging) = Log::of_this_thread();
+    let server = TestServer::start_with(engine, |settings| wide(&mut settings.policy)).await;
+    let world = World::new(&server).await;
+    for n in 0..15 {
+        let account = world.newcomer(&format!("honest{n}")).await.0;
+        let number = format!("+819055{n:02}0000");
+        let method = world.add(&account, json!({"type": "sms", "role": "primary", "phone": number})).await.text("/id");
+        let code = server.phone.sms_code(&number).await;
+        world.confirm(&account, &method, &code).await.expect(200);
+    }
+    let mut pump = Pump::new(&world);
+    let ranges = (0..15).flat_map(|block| adjacent(1000 + block, 3));
+    pump.all(ranges.clone()).await;
+    assert_eq!(pump.arrived(ranges), 45);
+    server.clock.advance(Span::minutes(3));
+    let numbers = "nidan_setups{what=\"numbers\"}";
+    wait_for("a metric", async || (gauge(&server, numbers) == 60).then_some(())).await;
+    assert_eq!(gauge(&server, "nidan_setups{what=\"confirmed\"}"), 15, "a quarter");
+    assert_eq!((gauge(&server, "nidan_setups_pumped"), log.text().contains("pump")), (0, false), "{}", log.text());
+    // One more that nobody confirms is too many.
+    pump.all(adjacent(1015, 1)).await;
+    assert_eq!(pump.arrived(adjacent(1015, 1)), 1);
+    server.clock.advance(Span::minutes(3));
+    wait_for("a metric", async || (gauge(&server, "nidan_setups_pumped") == 1).then_some(())).await;
+    assert_eq!(gauge(&server, numbers), 61);
+    server.finish().await;
+}
+
 crate::app::on_both_databases! {
     guarded
     t47_a_range_of_numbers_is_closed_after_twenty
@@ -186,4 +307,34 @@ async fn t47_the_days_money_is_the_end_of_it_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t47_the_days_money_is_the_end_of_it_on_postgres() {
     t47_the_days_money_is_the_end_of_it(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn t47_operators_are_told_of_pumping_once_on_sqlite() {
+    t47_operators_are_told_of_pumping_once(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn t47_operators_are_told_of_pumping_once_on_postgres() {
+    t47_operators_are_told_of_pumping_once(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn t47_operators_are_told_which_block_is_closed_on_sqlite() {
+    t47_operators_are_told_which_block_is_closed(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn t47_operators_are_told_which_block_is_closed_on_postgres() {
+    t47_operators_are_told_which_block_is_closed(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn t47_an_honest_hour_is_no_pumping_on_sqlite() {
+    t47_an_honest_hour_is_no_pumping(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn t47_an_honest_hour_is_no_pumping_on_postgres() {
+    t47_an_honest_hour_is_no_pumping(Engine::Postgres).await;
 }

@@ -67,3 +67,22 @@ fn no_module_is_left_out_of_the_list() {
         }
     }
 }
+
+/// The look at setups comes every minute, on every node.
+#[test]
+fn looking_at_setups_goes_by_indexes() {
+    let sqlite = rusqlite::Connection::open_in_memory().expect("a database");
+    sqlite.execute_batch(&migrate::schema(Engine::Sqlite)).expect("the schema");
+    let of_setups =
+        statements().filter(|sql| sql.name().contains("::setup_number::") && !sql.name().ends_with("APPEND"));
+    let mut steps = Vec::new();
+    for sql in of_setups {
+        let text = format!("EXPLAIN QUERY PLAN {}", sql.text(Engine::Sqlite));
+        let mut plan = sqlite.prepare(&text).expect("a statement");
+        let parameters = rusqlite::params_from_iter(vec![0; plan.parameter_count()]);
+        let rows = plan.query_map(parameters, |row| row.get::<_, String>(3)).expect("a plan");
+        steps.extend(rows.map(|step| (sql.name(), step.expect("a step"))));
+    }
+    assert!(steps.iter().filter(|(_, step)| step.starts_with("SEARCH")).count() >= 9, "{steps:?}");
+    assert!(!steps.iter().any(|(_, step)| step.starts_with("SCAN")), "{steps:?}");
+}
