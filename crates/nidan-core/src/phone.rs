@@ -317,9 +317,10 @@ mod tests {
     }
 
     #[test]
-    fn four_digits_are_shown() {
+    fn four_digits_are_shown_or_cut_off() {
         let number = PhoneNumber::parse("090-1234-5678", "JP").expect("a number");
         assert_eq!(number.national_masked(), "•••• 5678");
+        assert_eq!(number.block(), "+81901234");
     }
 
     #[test]

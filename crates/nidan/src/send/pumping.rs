@@ -127,7 +127,7 @@ async fn try_to_look(app: &App, routes: &[Arc<Route>], now: Timestamp) -> Result
     let (blocks_closed, block_pumped) = look_at_blocks(app, routes, now).await?;
     let times = (now.minus(HOUR), now.minus(SETUP_UNDER_WAY));
     let counted = app.db.read(times, |tx, times| Box::pin(setup_number::count(tx, *times, None))).await?;
-    let (setups, refused) = (judged(&counted, routes), counted.refused);
+    let (setups, refused) = (priced(&counted, routes), counted.refused);
     let news = app.pumping.judged(block_pumped || is_pumping(&setups, false), now);
     let Setups { numbers, completed: confirmed, cost, avoided } = setups;
     match news {
@@ -154,7 +154,7 @@ async fn look_at_blocks(app: &App, routes: &[Arc<Route>], now: Timestamp) -> Res
         let input = ((now.minus(LOOKED_AT), now), key);
         let counted =
             app.db.read(input, |tx, (times, key)| Box::pin(setup_number::count(tx, *times, Some(*key)))).await?;
-        let setups = judged(&counted, routes);
+        let setups = priced(&counted, routes);
         let pumped = is_pumping(&setups, true);
         any_pumped |= pumped;
         if !told {
@@ -170,7 +170,7 @@ async fn look_at_blocks(app: &App, routes: &[Arc<Route>], now: Timestamp) -> Res
 
 /// With what messages cost by the routes' settings, 0 where those say nothing. What was refused would have gone by the first route
 /// for SMS that has a price: an estimate, since for other countries there may be no route at all.
-fn judged(counted: &Counted, routes: &[Arc<Route>]) -> Setups {
+fn priced(counted: &Counted, routes: &[Arc<Route>]) -> Setups {
     let price = |route: &Route| route.cost.map(|cost| cost.per_message);
     let of = |name: &str| routes.iter().find(|route| route.name == name).and_then(|route| price(route)).unwrap_or(0);
     let sms = routes.iter().filter(|route| route.carries.channel == Channel::Sms).find_map(|route| price(route));
