@@ -1,25 +1,13 @@
 // The main job: from sign-up to a device that needs no code, in both languages, on a phone's and a desk's screen, with
 // JavaScript and without.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Reader, SIZES } from './browser.mjs';
+import { Reader, SIZES } from './browser.mjs';
 import { Owner } from './owner.mjs';
-import { startServer } from './server.mjs';
+import { stage } from './stage.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  const ended = await server?.stop();
-  assert.deepEqual(ended, { code: 0, signal: null }, 'the server finished what was in flight and ended well');
-});
+const { server, browser } = await stage();
 
 for (const language of ['ja', 'en']) {
   for (const size of SIZES) {

@@ -1,23 +1,12 @@
 // The record of messages: an owner finds it from the security page, and the card above it says what it is about.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Reader, SIZES } from './browser.mjs';
+import { Reader, SIZES } from './browser.mjs';
 import { Owner } from './owner.mjs';
-import { startServer } from './server.mjs';
+import { stage } from './stage.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { server, browser } = await stage();
 
 for (const [language, size, javaScript] of [['ja', SIZES[0], true], ['en', SIZES[1], true], ['ja', SIZES[0], false]]) {
   const name = `messages-${language}${javaScript ? '' : '-nojs'}`;

@@ -1,24 +1,14 @@
 // An owner changes the password, and answers a notice by the reference in it, on a phone's screen, in a browser that nobody is
 // signed in with.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Reader, SIZES } from './browser.mjs';
+import { Reader, SIZES } from './browser.mjs';
 import { Owner } from './owner.mjs';
-import { startServer, until } from './server.mjs';
+import { until } from './server.mjs';
+import { stage } from './stage.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { server, browser } = await stage();
 
 for (const [language, javaScript] of [['ja', true], ['en', false], ['en', true]]) {
   const how = { language, size: SIZES[0], javaScript };

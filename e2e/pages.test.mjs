@@ -1,24 +1,13 @@
 // What the script adds to the pages, and that a browser has nothing to complain of: no error, no warning, nothing that the
 // content security policy had to stop. Every reader of every test is held to that when it closes.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Reader, SIZES } from './browser.mjs';
+import { Reader, SIZES } from './browser.mjs';
 import { Owner } from './owner.mjs';
-import { startServer } from './server.mjs';
+import { stage } from './stage.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { server, browser } = await stage();
 
 const open = (name, language = 'en', size = SIZES[1]) => Reader.open(browser, server, { language, size, name });
 

@@ -1,23 +1,13 @@
 // What else happens at sign-in and setup: other ways, wrong codes, resends, revoking, the keyboard alone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, Reader, SIZES } from './browser.mjs';
+import { Reader, SIZES } from './browser.mjs';
 import { Owner } from './owner.mjs';
-import { startServer, until } from './server.mjs';
+import { until } from './server.mjs';
+import { stage } from './stage.mjs';
 
-let server;
-let browser;
-
-before(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { server, browser } = await stage();
 
 /** A code that is not this one. */
 const another = (code) => String((Number(code) + 1) % 1_000_000).padStart(6, '0');

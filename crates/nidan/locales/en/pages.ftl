@@ -351,6 +351,8 @@ verdict-password-known-stop = Stop it with this button, then change your passwor
 verdict-impatient-owner = “Send again” was pressed { $count } times in a row
 verdict-impatient-owner-text = It was pressed on a device or in a network used before. The codes seem to be slow today.
 verdict-impatient-owner-advice = Wait a minute before you press again. If you are in a hurry, use your authenticator app.
+verdict-stopped = Codes for unknown devices are stopped
+verdict-stopped-advice = Change your password. Codes are then sent again.
 verdict-own-machine = A device of yours keeps trying to sign in
 verdict-own-machine-text = { $client } has tried to sign in { $attempts } times, about every { $every ->
     [one] minute
@@ -359,7 +361,7 @@ verdict-own-machine-text = { $client } has tried to sign in { $attempts } times,
 verdict-own-machine-advice = Remove the password that is saved in that device or app, or set it up anew. If it is no device of yours, change your password.
 verdict-not-arriving = Codes do not arrive
 verdict-not-arriving-text = In the last 24 hours, { $count } messages did not arrive, or nothing says that they did.
-verdict-not-arriving-answer = {" "}The latest one: { $answer }.
+verdict-not-arriving-answer = {" "}The latest one: “{ $answer }”.
 verdict-not-arriving-advice = Sign in with your authenticator app, and check blocked senders and reception on your phone.
 verdict-cannot-tell = A device of yours or a stranger: we cannot tell
 verdict-cannot-tell-text = { $count } sign-ins with the right password were begun and not completed.
@@ -375,7 +377,10 @@ picture-summary = { $count ->
     [one] 1 sign-in or resend
    *[other] { $count } sign-ins and resends
 } asked for a code. { $strange ->
-    [0] All came from devices or networks used before.
+    [0] { $count ->
+        [one] It came from a device or network used before.
+       *[other] All came from devices or networks used before.
+    }
    *[other] { $known ->
         [0] All
        *[other] { $strange }

@@ -17,8 +17,8 @@ use futures_util::future::try_join_all;
 use super::FlowError;
 use crate::app::App;
 use crate::keys::Lookup;
-use crate::store::StoreError;
 use crate::store::rate_counter::{self, RowKey, Step};
+use crate::store::{Body, StoreError};
 
 /// What was taken for a message, or a password.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -78,18 +78,8 @@ pub async fn admit(app: &App, budgets: Vec<Budget>) -> Result<Admission, FlowErr
 /// # Errors
 /// The database failed: what is not completed stays counted.
 pub async fn complete(app: &App, admitted: Admitted) -> Result<(), FlowError> {
-    let now = app.clock.now();
     let completed = admitted.0.into_iter().filter(|taken| !taken.stays);
-    let steps = completed.map(async |taken| {
-        app.db
-            .transact((taken, now), |tx, (taken, now)| {
-                Box::pin(rate_counter::complete(tx, &taken.step, taken.at, *now))
-            })
-            .await?;
-        app.budgets.reopened(&taken.step.row, now);
-        Ok(())
-    });
-    try_join_all(steps).await.map(drop)
+    reopen(app, completed, |tx, (taken, now)| Box::pin(rate_counter::complete(tx, &taken.step, taken.at, *now))).await
 }
 
 /// Gives everything back: what it was taken for was not done.
@@ -97,13 +87,19 @@ pub async fn complete(app: &App, admitted: Admitted) -> Result<(), FlowError> {
 /// # Errors
 /// The database failed: what is not given back stays counted.
 pub async fn give_back(app: &App, admitted: Admitted) -> Result<(), FlowError> {
+    let all = admitted.0.into_iter();
+    reopen(app, all, |tx, (taken, now)| Box::pin(rate_counter::give_back(tx, &taken.step, taken.at, *now))).await
+}
+
+/// Does `step` on each row, and forgets that it refused.
+async fn reopen(
+    app: &App,
+    taken: impl Iterator<Item = Taken>,
+    step: Body<(Taken, Timestamp), ()>,
+) -> Result<(), FlowError> {
     let now = app.clock.now();
-    let steps = admitted.0.into_iter().map(async |taken| {
-        app.db
-            .transact((taken, now), |tx, (taken, now)| {
-                Box::pin(rate_counter::give_back(tx, &taken.step, taken.at, *now))
-            })
-            .await?;
+    let steps = taken.map(async |taken| {
+        app.db.transact((taken, now), step).await?;
         app.budgets.reopened(&taken.step.row, now);
         Ok(())
     });

@@ -20,8 +20,8 @@ use crate::store::account::{self, Account};
 use crate::store::audit::{self, Recorded};
 use crate::store::carrier_message;
 pub use crate::store::client::Client;
+use crate::store::ledger::{self, Listed};
 pub use crate::store::message::CauseKind;
-use crate::store::message::{self, Listed};
 use crate::store::request::{self, Kept, NetworkKey};
 use crate::store::{StoreError, Tx};
 
@@ -185,7 +185,7 @@ pub async fn older(app: &Arc<App>, account: AccountId, before: Timestamp) -> Res
             let (id, before) = job.input;
             let Some(account) = account::load(tx, &job.app, id).await? else { return Ok(None) };
             let during = (job.now.minus(QUARTER), before);
-            let messages = message::list(tx, &account, during, LOOKED_AT).await?;
+            let messages = ledger::list(tx, &account, during, LOOKED_AT).await?;
             let refusals = request::refusals(tx, &account, during, LOOKED_AT).await?;
             Ok(Some(Lines::of(messages, refusals)))
         })
@@ -201,10 +201,10 @@ impl Job<AccountId> {
         let (app, now) = (&*self.app, self.now);
         let Some(account) = account::load(tx, app, self.input).await? else { return Ok(None) };
         let quarter = now.minus(QUARTER);
-        let messages = message::list(tx, &account, (quarter, END), LOOKED_AT).await?;
+        let messages = ledger::list(tx, &account, (quarter, END), LOOKED_AT).await?;
         let refusals = request::refusals(tx, &account, (quarter, END), LOOKED_AT).await?;
         // What was refused, however often, hides nothing of what was sent.
-        let sent = message::sent(tx, &account, now.minus(DAY), LOOKED_AT).await?;
+        let sent = ledger::sent(tx, &account, now.minus(DAY), LOOKED_AT).await?;
         let surplus = surplus(tx, app, &sent).await?;
         let requests = request::list(tx, &account, now.minus(SERIES)).await?;
         let known = request::on_known_devices(tx, &account, quarter).await?;

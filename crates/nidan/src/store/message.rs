@@ -2,7 +2,7 @@
 
 use nidan_core::alarm::RouteCounts;
 use nidan_core::budget::Suppressed;
-use nidan_core::id::{AccountId, CeremonyId, ChallengeId, MessageId};
+use nidan_core::id::{AccountId, ChallengeId, MessageId};
 use nidan_core::language::Language;
 use nidan_core::ledger::{Abandoned, Reason, Receipt, State};
 use nidan_core::message::{Channel, MessageKind};
@@ -60,20 +60,6 @@ sql! {
     NEWEST = "SELECT message_id, state, serial, kind, channel, language, reason, route FROM message
                WHERE account_id = $1 AND challenge_id = $2 ORDER BY n DESC LIMIT 1";
     CHALLENGE_OF = "SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2";
-    /// A challenge is kept for some days only, its messages for longer. Those of 0.1.0 have their letters only there.
-    LIST = "SELECT m.message_id, m.n, m.kind, m.channel, m.destination, m.facts, m.serial, m.state, m.reason, m.route,
-                   m.wired_ms, m.created_ms, m.challenge_id, h.ceremony_id, h.tag, m.receipt_ms
-              FROM message m
-              LEFT JOIN challenge h ON h.account_id = m.account_id AND h.challenge_id = m.challenge_id
-             WHERE m.account_id = $1 AND m.created_ms > $2 AND m.created_ms < $3
-             ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $4";
-    /// State 9: suppressed.
-    SENT = "SELECT m.message_id, m.n, m.kind, m.channel, m.destination, m.facts, m.serial, m.state, m.reason, m.route,
-                   m.wired_ms, m.created_ms, m.challenge_id, h.ceremony_id, h.tag, m.receipt_ms
-              FROM message m
-              LEFT JOIN challenge h ON h.account_id = m.account_id AND h.challenge_id = m.challenge_id
-             WHERE m.account_id = $1 AND m.created_ms > $2 AND m.state <> 9
-             ORDER BY m.created_ms DESC, m.message_id DESC LIMIT $3";
     ROUTES = "SELECT route, state FROM message WHERE account_id = $1 AND route IS NOT NULL AND challenge_id =
                 (SELECT challenge_id FROM message WHERE account_id = $1 AND message_id = $2)";
 }
@@ -114,12 +100,12 @@ pub struct Cause {
 
 /// What is sealed of a message beside its destination.
 #[derive(Serialize, Deserialize)]
-struct Facts {
+pub(super) struct Facts {
     #[serde(flatten)]
-    cause: Cause,
+    pub cause: Cause,
     /// The two letters that it carries: its owner compares them for as long as it is listed.
     #[serde(default)]
-    tag: Option<String>,
+    pub tag: Option<String>,
 }
 
 /// Names a message to the worker that is to send it, under the lease that it was given.
@@ -163,7 +149,7 @@ pub struct NewMessage {
     pub expires_at: Timestamp,
 }
 
-const DESTINATION: &str = "message.destination";
+pub(super) const DESTINATION: &str = "message.destination";
 const FACTS: &str = "message.facts";
 
 /// Claims a message, leased to this node from the start: no polling on the fast path. A second claim
@@ -197,7 +183,7 @@ pub(super) fn cause(account: &Account, id: MessageId, sealed: &[u8]) -> Result<C
     Ok(facts(account, id, sealed)?.cause)
 }
 
-fn facts(account: &Account, id: MessageId, sealed: &[u8]) -> Result<Facts, StoreError> {
+pub(super) fn facts(account: &Account, id: MessageId, sealed: &[u8]) -> Result<Facts, StoreError> {
     let facts = account.sealing().open(FACTS, id.as_bytes(), sealed)?;
     serde_json::from_slice(facts.expose()).map_err(|_| StoreError::corrupt(FACTS, "not readable"))
 }
@@ -258,7 +244,7 @@ pub struct Outgoing {
     pub expires_at: Timestamp,
 }
 
-fn kind_and_channel(row: &Row, kind: usize, place: usize) -> Result<(MessageKind, Channel), StoreError> {
+pub(super) fn kind_and_channel(row: &Row, kind: usize, place: usize) -> Result<(MessageKind, Channel), StoreError> {
     let kind = MessageKind::from_stored(row.int(kind)?);
     Ok((kind.ok_or_else(|| StoreError::corrupt("message.kind", "not of this version"))?, channel(row, place)?))
 }
@@ -268,7 +254,7 @@ fn channel(row: &Row, place: usize) -> Result<Channel, StoreError> {
     channel.ok_or_else(|| StoreError::corrupt("message.channel", "not of this version"))
 }
 
-fn state(row: &Row, place: usize) -> Result<State, StoreError> {
+pub(super) fn state(row: &Row, place: usize) -> Result<State, StoreError> {
     State::from_stored(row.int(place)?).ok_or_else(|| StoreError::corrupt("message.state", "unknown"))
 }
 
@@ -497,83 +483,6 @@ pub async fn newest(tx: &mut Tx<'_>, account: AccountId, challenge: ChallengeId)
         })
     })
     .transpose()
-}
-
-/// A message as its owner sees it in the ledger.
-pub struct Listed {
-    /// Which one.
-    pub id: MessageId,
-    /// The challenge whose code it carries.
-    pub challenge: Option<ChallengeId>,
-    /// What that code belongs to, while that is kept.
-    pub ceremony: Option<CeremonyId>,
-    /// The two letters that it carries; none: it carries no code.
-    pub tag: Option<String>,
-    /// Which message of the challenge.
-    pub n: u8,
-    /// What it says.
-    pub kind: MessageKind,
-    /// How it went.
-    pub channel: Channel,
-    /// Where it went.
-    pub destination: Secret<String>,
-    /// What caused it.
-    pub cause: Cause,
-    /// Which of the account's messages of the day; 0 for one without a code.
-    pub serial: i64,
-    /// What became of it.
-    pub state: State,
-    /// Why; of a suppressed one the name of a [`nidan_core::budget::Suppressed`], else of a [`Reason`].
-    pub reason: Option<String>,
-    /// The route that it was given to.
-    pub route: Option<String>,
-    /// When it was given to it.
-    pub wired_at: Option<Timestamp>,
-    /// When the first receipt came that told of an end.
-    pub received_at: Option<Timestamp>,
-    /// When it was claimed.
-    pub at: Timestamp,
-}
-
-/// The newest messages of an account after `since` and before `before`, at most `limit`, newest first.
-pub async fn list(
-    tx: &mut Tx<'_>,
-    account: &Account,
-    (since, before): (Timestamp, Timestamp),
-    limit: i64,
-) -> Result<Vec<Listed>, StoreError> {
-    let rows = tx.rows(&LIST, &[account.id.into(), since.into(), before.into(), limit.into()]).await?;
-    rows.iter().map(|row| listed(account, row)).collect()
-}
-
-/// Likewise, those that were handed to a route, or will be: budgets bound how many there are, however many were refused.
-pub async fn sent(tx: &mut Tx<'_>, account: &Account, since: Timestamp, limit: i64) -> Result<Vec<Listed>, StoreError> {
-    let rows = tx.rows(&SENT, &[account.id.into(), since.into(), limit.into()]).await?;
-    rows.iter().map(|row| listed(account, row)).collect()
-}
-
-fn listed(account: &Account, row: &Row) -> Result<Listed, StoreError> {
-    let id: MessageId = row.id(0)?;
-    let (kind, channel) = kind_and_channel(row, 2, 3)?;
-    let facts = facts(account, id, row.blob(5)?)?;
-    Ok(Listed {
-        id,
-        challenge: row.opt_id(12)?,
-        ceremony: row.opt_id(13)?,
-        tag: facts.tag.or(row.opt_text(14)?.map(str::to_owned)),
-        n: u8::try_from(row.int(1)?).map_err(|_| StoreError::corrupt("message.n", "no count"))?,
-        kind,
-        channel,
-        destination: account.sealing().open_text(DESTINATION, id.as_bytes(), row.blob(4)?)?,
-        cause: facts.cause,
-        serial: row.int(6)?,
-        state: state(row, 7)?,
-        reason: row.opt_text(8)?.map(str::to_owned),
-        route: row.opt_text(9)?.map(str::to_owned),
-        wired_at: row.opt_time(10)?,
-        received_at: row.opt_time(15)?,
-        at: row.time(11)?,
-    })
 }
 
 /// Forgets up to a thousand messages from before `before`; gives how many.

@@ -34,6 +34,7 @@ pub mod client;
 mod db;
 pub mod device;
 pub mod idempotency;
+pub mod ledger;
 pub mod message;
 pub mod migrate;
 pub mod notice;
@@ -67,6 +68,7 @@ pub fn statements() -> impl Iterator<Item = &'static Sql> {
         db::STATEMENTS,
         device::STATEMENTS,
         idempotency::STATEMENTS,
+        ledger::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
         notice::STATEMENTS,

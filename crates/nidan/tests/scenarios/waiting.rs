@@ -72,7 +72,7 @@ async fn a_furious_owner(seed: u64) -> Vec<Figure> {
     }
     let written = world.ledger(&owner).await.asked.len();
     let mut figures =
-        vec![Figure::at_most("SMS", messages, 3), Figure::at_most("presses that are written down", written - 1, 22)];
+        vec![Figure::at_most("SMS", messages, 3), Figure::at_most("presses that are written down", written - 1, 13)];
     figures.extend(invariants(&world).await);
     figures
 }

@@ -89,12 +89,12 @@ impl Words<'_> {
         let nobody_new = !matches!(ledger.got_in, GotIn::NewDevice { .. });
         let tone = match ledger.verdict {
             _ if !nobody_new => Tone::Alarm,
-            Verdict::None => Tone::Calm,
+            Verdict::None if ledger.closed_since.is_none() => Tone::Calm,
             Verdict::OwnBug { .. }
             | Verdict::ImpatientOwner { .. }
             | Verdict::NotArriving { .. }
             | Verdict::OwnMachine { .. } => Tone::Note,
-            Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } => Tone::Alarm,
+            Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } | Verdict::None => Tone::Alarm,
         };
         let closed = closed.unwrap_or_default();
         Card { answer, detail, nobody_new, title, text, advice, tone, closed, action: action(ledger) }
@@ -124,6 +124,10 @@ impl Words<'_> {
         let (title, advice, text) = match ledger.verdict {
             Verdict::None if matches!(ledger.got_in, GotIn::NewDevice { .. }) => {
                 ("verdict-new-device", "verdict-new-device-advice", t.get("verdict-new-device-text"))
+            }
+            Verdict::None if !open => {
+                let text = t.with("verdict-none-text", &[("count", ledger.sent_today.into())]);
+                ("verdict-stopped", "verdict-stopped-advice", text)
             }
             Verdict::None => {
                 let text = t.with("verdict-none-text", &[("count", ledger.sent_today.into())]);
@@ -348,7 +352,7 @@ impl Words<'_> {
             | MessageKind::DeviceGuessed
             | MessageKind::PasswordChanged => "message-notice",
         };
-        format!("{} · {} {}", self.t.get(kind), self.t.get(channel), made.destination)
+        format!("{} · {} {}", self.t.get(kind), self.t.get(channel), made.destination.replace(' ', NO_BREAK))
     }
 
     /// What became of a message, and how fast.
@@ -421,13 +425,16 @@ fn around(client: &Client) -> Option<String> {
     Some(ClientAddress::named(client.address.as_ref()?.parse().ok()?).neighbourhood())
 }
 
+/// In place of a space: a masked number stays on one line.
+const NO_BREAK: &str = "\u{a0}";
+
 /// The one button of the card: stop it first, then change the password.
 fn action(ledger: &Ledger) -> Action {
     let open = ledger.closed_since.is_none();
     match ledger.verdict {
         Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } if open => Action::NotMe,
-        Verdict::PasswordKnown { .. } | Verdict::CannotTell { .. } => Action::ChangePassword,
         Verdict::OwnMachine { .. } if open => Action::NotMeIfSo,
+        _ if !open => Action::ChangePassword,
         Verdict::None if matches!(ledger.got_in, GotIn::NewDevice { .. }) => Action::ChangePassword,
         _ => Action::None,
     }

@@ -5,6 +5,7 @@ use nidan::store::audit::{self, Facts};
 use nidan::store::carrier_message::{self, CarrierKey};
 use nidan::store::ceremony::{self, Open};
 use nidan::store::client::Client as From;
+use nidan::store::ledger;
 use nidan::store::message::{self, Cause, CauseKind, NewMessage};
 use nidan::store::request::{self, Asker, Request};
 use nidan::store::{StoreError, Tx, sql};
@@ -141,7 +142,7 @@ impl<'a> History<'a> {
             Box::pin(async move {
                 let (account, now) = (account::load(tx, app, *account).await?.expect("an account"), app.clock.now());
                 let all = (Timestamp::from_ms(0), Timestamp::from_ms(i64::MAX));
-                let newest = message::list(tx, &account, all, 1).await?.pop().expect("a message").id;
+                let newest = ledger::list(tx, &account, all, 1).await?.pop().expect("a message").id;
                 let key = CarrierKey::of(app, route, "1000", Some(PHONE));
                 carrier_message::know(tx, &key, (account.id, newest), now, now).await?;
                 for end in 0..*ends {

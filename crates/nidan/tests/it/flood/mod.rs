@@ -185,12 +185,12 @@ async fn a_message_is_listed_with_its_cause(server: &TestServer) {
     assert_eq!(*sent, told);
     let page = history.person.browser.get("/security/messages?lang=ja").await.expect(200).body;
     for words in [
-        "ログインのコード · SMS •••• 5678",
+        "ログインのコード · SMS ••••\u{a0}5678",
         "届きませんでした",
         "記号KX・その日の2通目",
         "WindowsのChrome · IPアドレス 203.0.113.x · 正しいパスワードのあと",
         "続きすぎたため、送りませんでした",
-        "登録のコード · SMS •••• 5678",
+        "登録のコード · SMS ••••\u{a0}5678",
         "メールアドレス確認のコード · メール h",
     ] {
         assert!(page.contains(words), "{words} in {page}");

@@ -9,8 +9,8 @@ use crate::owner::EMAIL;
 
 on_both_databases! {
     guarded
-    t07_wrong_passwords_run_out_alike_for_every_name
-    t09_a_known_device_is_never_locked_out
+    t44_wrong_passwords_run_out_alike_for_every_name
+    t49_wrong_passwords_lock_no_known_device_out
 }
 
 async fn guess(scene: &Scene<'_>, email: &str, device: Option<&str>) -> Answer {
@@ -24,7 +24,7 @@ async fn guess(scene: &Scene<'_>, email: &str, device: Option<&str>) -> Answer {
     scene.site.post_json("/api/v1/sign-ins", &body).await
 }
 
-async fn t07_wrong_passwords_run_out_alike_for_every_name(server: &TestServer) {
+async fn t44_wrong_passwords_run_out_alike_for_every_name(server: &TestServer) {
     let scene = Scene::new(server).await;
     scene.arrived();
     let mut told = Vec::new();
@@ -41,7 +41,7 @@ async fn t07_wrong_passwords_run_out_alike_for_every_name(server: &TestServer) {
     assert_eq!(told[0], told[1]);
 }
 
-async fn t09_a_known_device_is_never_locked_out(server: &TestServer) {
+async fn t49_wrong_passwords_lock_no_known_device_out(server: &TestServer) {
     let mut scene = Scene::new(server).await;
     scene.arrived();
     for _ in 0..15 {
