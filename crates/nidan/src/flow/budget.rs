@@ -249,8 +249,6 @@ impl Asked {
 const REMEMBERED: Span = Span::seconds(10);
 /// Counters whose refusal is remembered at once, at most.
 const REFUSALS_MAX: usize = 65_536;
-/// Reopenings are counted for groups of rows: another row's costs a question to the database, and no more.
-const REOPENINGS: usize = 256;
 /// Counters of which permits are held, before those that are over are dropped.
 const PERMITS_MANY: usize = 1_024;
 
@@ -258,25 +256,22 @@ const PERMITS_MANY: usize = 1_024;
 #[derive(Default)]
 pub struct Budgets(Mutex<Memory>);
 
+#[derive(Default)]
 struct Memory {
     /// With the end of their window.
     permits: HashMap<Asked, (Permits, Timestamp)>,
     refusals: HashMap<RowKey, Vec<Refusal>>,
-    /// How often something came back to a row. A refusal that was decided before is not taken for granted after.
-    reopenings: [u64; REOPENINGS],
+    /// How often something came back to a row, by its first byte: another row's costs a question to the database, and no more.
+    /// A refusal that was decided before is not taken for granted after.
+    reopenings: HashMap<u8, u64>,
     /// Of which hour, and how many.
     usual_setups: Option<(i64, u32)>,
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self { permits: HashMap::new(), refusals: HashMap::new(), reopenings: [0; REOPENINGS], usual_setups: None }
+impl Memory {
+    fn reopenings_of(&self, row: &RowKey) -> u64 {
+        self.reopenings.get(&row[0]).copied().unwrap_or_default()
     }
-}
-
-const fn group(row: &RowKey) -> usize {
-    let [first, ..] = *row;
-    first as usize
 }
 
 struct Refusal {
@@ -311,16 +306,17 @@ impl Budgets {
     }
 
     fn reopenings(&self, row: &RowKey) -> u64 {
-        self.memory().reopenings[group(row)]
+        self.memory().reopenings_of(row)
     }
 
     /// Takes a refusal for granted that was asked for when the row had been reopened so often.
     fn remember(&self, asked: Asked, reopenings: u64, (now, until): (Timestamp, Timestamp)) {
         let forget_at = until.min(now.plus(REMEMBERED));
-        let Memory { refusals, reopenings: counted, .. } = &mut *self.memory();
-        if counted[group(&asked.row)] != reopenings {
+        let mut memory = self.memory();
+        if memory.reopenings_of(&asked.row) != reopenings {
             return;
         }
+        let refusals = &mut memory.refusals;
         if refusals.len() >= REFUSALS_MAX {
             refusals.retain(|_, of_row| of_row.iter().any(|refusal| now < refusal.forget_at));
         }
@@ -335,7 +331,7 @@ impl Budgets {
     fn reopened(&self, row: &RowKey, now: Timestamp) {
         let mut memory = self.memory();
         memory.refusals.remove(row);
-        memory.reopenings[group(row)] += 1;
+        *memory.reopenings.entry(row[0]).or_default() += 1;
         memory
             .permits
             .retain(|asked, (permits, _)| asked.row != *row || !matches!(permits.spend(now), Spend::Refused { .. }));
@@ -363,7 +359,7 @@ impl Budgets {
     /// What follows when the counter did not give a lot, for which it was asked when it had been reopened so often.
     fn not_leased(&self, asked: Asked, (lot, reopenings): (i64, u64), (now, until): (Timestamp, Timestamp)) -> Next {
         let mut memory = self.memory();
-        let stale = memory.reopenings[group(&asked.row)] != reopenings;
+        let stale = memory.reopenings_of(&asked.row) != reopenings;
         let (held, ends) = memory.permits.entry(asked).or_insert((Permits::none(), until));
         // Somebody else of this node may have been given one meanwhile.
         if let Spend::Spent(left) = held.spend(now) {
