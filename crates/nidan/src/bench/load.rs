@@ -124,7 +124,7 @@ impl Load {
     }
 
     async fn sign_in(&self, connection: &mut Connection, owner: &Owner) -> Result<(), Failure> {
-        let client = json!({"ip": "192.0.2.1", "user_agent": "nidan bench"});
+        let client = json!({"ip": owner.ip.to_string(), "user_agent": "nidan bench"});
         let begin = json!({"account": {"email": owner.email}, "password": self.password.expose(), "client": client});
         let begun = expect(201, connection.post("/api/v1/sign-ins", &begin.to_string()).await?)?.json();
         let sign_in = begun["id"].as_str().unwrap_or_default();

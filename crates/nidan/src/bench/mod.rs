@@ -2,11 +2,13 @@
 //! route costs beside the bare wire.
 
 pub mod client;
+mod limits;
 mod load;
 pub mod seed;
 pub mod smpp;
 pub mod start;
 
+pub use limits::wide;
 pub use load::{Figures, Load, Measured};
 
 use std::path::PathBuf;

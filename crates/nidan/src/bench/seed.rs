@@ -1,5 +1,6 @@
 //! Accounts and challenges to measure with, made through the flows and the store, without messages.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -40,6 +41,8 @@ pub struct Owner {
     pub phone: String,
     /// The method of that number.
     pub sms: AuthenticatorId,
+    /// The address that it signs in from, one of those set aside for such measurements (RFC 2544).
+    pub ip: Ipv4Addr,
 }
 
 /// Makes so many accounts, all with the password that `hash` is of.
@@ -73,7 +76,8 @@ async fn owner(app: &Arc<App>, n: usize, hash: &Secret<String>) -> Result<Owner,
     };
     let (id, input) = (account.id, (app.clone(), account, phone.clone()));
     let sms = app.db.transact(input, |tx, (app, account, phone)| Box::pin(methods(tx, app, account, phone))).await?;
-    Ok(Owner { account: id, email, phone, sms })
+    let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + n as u32 % (1 << 17));
+    Ok(Owner { account: id, email, phone, sms, ip })
 }
 
 async fn methods(tx: &mut Tx<'_>, app: &App, account: &Account, phone: &str) -> Result<AuthenticatorId, StoreError> {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::start::{Schema, Started, bind, start};
 use super::{Failure, answer, api_key, tell};
 use crate::app::{App, Clock, Random};
-use crate::bench::{Figures, Load, Measured, Place, seed, smpp};
+use crate::bench::{Figures, Load, Measured, Place, seed, smpp, wide};
 use crate::config::{Settings, ways};
 use crate::flow::FlowError;
 use crate::send::demo_phone::DemoPhone;
@@ -152,6 +152,7 @@ async fn run_load(arguments: &Arguments) -> Result<(), Failure> {
     let place = Place::new()?;
     let listener = bind(([127, 0, 0, 1], 0).into(), "see what holds all ports of this machine").await?;
     let mut settings = Settings::demo(listener.local_addr()?, &place.path(""), Language::Ja);
+    wide(&mut settings.policy);
     if let Some(database) = &arguments.database {
         settings.database = database.clone();
     }

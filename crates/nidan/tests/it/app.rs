@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nidan::app::{App, Clock, ManualClock, Random};
+pub use nidan::bench::wide;
 use nidan::config::Settings;
 use nidan::keys::KeyRing;
 use nidan::send::demo_phone::{Delivery, DemoChannel, DemoPhone};
@@ -22,7 +23,7 @@ use nidan_core::api_key::{ApiKey, Scopes};
 use nidan_core::id::{ApiKeyId, MessageId};
 use nidan_core::language::Language;
 use nidan_core::policy::Policy;
-use nidan_core::time::{Span, Timestamp};
+use nidan_core::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -187,55 +188,6 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         assert!(self.running.is_none() || std::thread::panicking(), "a test ends with finish()");
-    }
-}
-
-/// Budgets, waits and guesses, as wide as they can be.
-pub fn wide(policy: &mut Policy) {
-    let many = nidan_core::bucket::ROLLING_MAX;
-    for cap in [
-        &mut policy.lane_known_hour_max,
-        &mut policy.lane_known_day_max,
-        &mut policy.lane_password_burst,
-        &mut policy.lane_password_day_max,
-        &mut policy.mail_hour_max,
-        &mut policy.mail_day_max,
-        &mut policy.number_hour_max,
-        &mut policy.number_day_max,
-        &mut policy.number_ceiling,
-        &mut policy.setup_number_day_max,
-        &mut policy.setup_account_day_max,
-        &mut policy.password_hour_max,
-        &mut policy.password_day_max,
-        &mut policy.password_month_max,
-    ] {
-        *cap = many;
-    }
-    for cap in [
-        &mut policy.password_known_day_max,
-        &mut policy.password_known_week_max,
-        &mut policy.ladder_six_max,
-        &mut policy.ladder_year_max,
-        &mut policy.ladder_day_max,
-        &mut policy.ladder_month_max,
-        &mut policy.device_guesses_day_max,
-        &mut policy.device_guesses_life_max,
-    ] {
-        *cap = u8::MAX;
-    }
-    for cap in [
-        &mut policy.setup_network_hour_max,
-        &mut policy.setup_hour_min,
-        &mut policy.block_messages_max,
-        &mut policy.source_hour_max,
-        &mut policy.password_network_max,
-        &mut policy.breaker_failures_min,
-    ] {
-        *cap = 100_000;
-    }
-    policy.wrong_code_told_after = Span::days(365);
-    for wait in [&mut policy.ladder_wait_first, &mut policy.ladder_wait_six_max, &mut policy.ladder_wait_max] {
-        *wait = Span::ms(0);
     }
 }
 

@@ -15,7 +15,7 @@ fn bench(arguments: &[&str]) -> Output {
 fn everything_is_measured_once_on_a_database_of_its_own() {
     let directory = Directory::new();
     let database = directory.url().to_string();
-    let arguments = ["--database", &database, "--accounts", "20", "--clients", "4", "--seconds", "1", "--json"];
+    let arguments = ["--database", &database, "--accounts", "12", "--clients", "4", "--seconds", "1", "--json"];
     let done = bench(&arguments);
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{told}");
