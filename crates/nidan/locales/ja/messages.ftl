@@ -141,7 +141,7 @@ email-device-guessed-body =
 
 email-password-changed-title = パスワードが変更されました
 email-password-changed-body =
-    { $brand }のパスワードが変更されました。ほかの端末からはログアウトし、信頼する端末の登録も消しました。
+    { $brand }のパスワードが変更されました。ほかの端末はすべてログアウトし、信頼する端末からも外しました。
 
     ご本人の場合: 何もする必要はありません。
 

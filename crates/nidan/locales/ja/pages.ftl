@@ -223,7 +223,7 @@ activity-text = 覚えのないものがあれば「すべての端末からロ�
 activity-look = ご確認ください
 notice-device-removed = 信頼する端末から外しました。
 notice-session-ended = その端末からログアウトしました。
-notice-password-changed = パスワードを変更しました。ほかの端末からはログアウトし、信頼する端末の登録も消しました。
+notice-password-changed = パスワードを変更しました。ほかの端末はすべてログアウトし、信頼する端末からも外しました。
 password-changed-on = { $day }に変更しました。
 
 change-password-title = パスワードを変更する
