@@ -1,7 +1,7 @@
 //! Which flood is it? The verdict about the messages of one account in the last 24 hours, from plain facts, with the numbers
 //! that the owner is shown beside it; and apart from it, for the operator, whether somebody pumps messages.
 //!
-//! Every verdict has its signs ([`signs`]). A fault of ours, and messages that do not arrive, win over the rest: then nothing
+//! Every verdict has its signs (`signs`). A fault of ours, and messages that do not arrive, win over the rest: then nothing
 //! else can be told. Of the others exactly one has to fit; if two do, or if there are many sign-ins that fit none, the card says
 //! that we cannot tell, and that the password is better changed.
 

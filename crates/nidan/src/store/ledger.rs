@@ -51,7 +51,7 @@ pub struct Listed {
     pub serial: i64,
     /// What became of it.
     pub state: State,
-    /// Why; of a suppressed one the name of a [`nidan_core::budget::Suppressed`], else of a [`Reason`].
+    /// Why; of a suppressed one the name of a [`nidan_core::budget::Suppressed`], else of a [`nidan_core::ledger::Reason`].
     pub reason: Option<String>,
     /// The route that it was given to.
     pub route: Option<String>,
